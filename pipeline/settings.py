@@ -1,0 +1,42 @@
+"""Settings, read from the environment (`CHURN_...`) once, at the edges, and handed on as a value."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from upath import UPath
+
+
+class Settings(BaseSettings):
+    """Everything that a user may set without touching code."""
+
+    model_config = SettingsConfigDict(env_prefix="CHURN_", frozen=True)
+
+    home: str = Field(default=".churn", description="folder or URL that everything is written under")
+    dataset: str = Field(default="simulated", description="name of a shipped dataset, or a path to a module of yours")
+    seed: int = Field(default=7, description="seed of everything random")
+    threads: int = Field(default=2, ge=1, description="threads that model fitting may use")
+
+    simulated_customers: int = Field(default=20_000, ge=100, description="customers when the simulated world starts")
+    simulated_months: int = Field(default=24, ge=8, description="months of the simulated world")
+
+    telco_path: str = Field(default="", description="the IBM Telco CSV; fetched by a library where this is empty")
+
+    training_months: int = Field(default=12, ge=1, description="snapshots that a model is fitted on at most")
+    test_months: int = Field(default=3, ge=1, description="newest labelled snapshots, read once, for the gate")
+    calibration_months: int = Field(default=2, ge=1, description="snapshots between training and test, for calibration")
+    search_candidates: int = Field(default=6, ge=1, description="hyperparameter settings tried for each model")
+    search_rows: int = Field(default=60_000, ge=1_000, description="rows that each of them is tried on at most")
+    bootstrap_rounds: int = Field(default=500, ge=100, description="rounds of the bootstrap behind every interval")
+
+    webhook_url: SecretStr | None = Field(default=None, description="where failures are posted; the log otherwise")
+    state_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL; SQLite under the home by default")
+
+    serve_host: str = Field(default="127.0.0.1", description="address the service listens on")
+    serve_port: int = Field(default=3000, description="port of the service")
+    api_key: SecretStr | None = Field(default=None, description="key that callers must send, where set")
+
+    def root(self) -> UPath:
+        """The home as a path; a folder on this machine is made absolute."""
+        path = UPath(self.home)
+        return path if "://" in self.home else UPath(Path(self.home).expanduser().resolve())

@@ -1,0 +1,105 @@
+"""Raw tables as a dataset declares them: columns, keys, ranges, and when a row became known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.errors import DeclarationError
+
+ColumnKind = Literal["string", "integer", "number", "boolean", "timestamp"]
+Operator = Literal["==", "!=", ">", ">=", "<", "<=", "in"]
+Scalar = str | int | float | bool
+
+NUMERIC_KINDS: tuple[ColumnKind, ...] = ("integer", "number", "boolean")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a raw table.
+
+    `minimum` and `maximum` are inclusive; `categories` closes a string column to the listed values.
+    """
+
+    name: str
+    kind: ColumnKind
+    unit: str = ""
+    description: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[str, ...] = ()
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Where:
+    """Keeps the rows whose `column` compares with `value`, e.g. `Where("status", "==", "failed")`."""
+
+    column: str
+    op: Operator
+    value: Scalar | tuple[Scalar, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One raw table.
+
+    Args:
+        key: columns that identify a row; a second row with the same key is quarantined.
+        known_at: timestamp at which the row reached the company. A snapshot sees rows known strictly before it.
+            `None` is only allowed in a dataset that has a single snapshot.
+        happened_at: timestamp that the row speaks of; windows are counted in it. Defaults to `known_at`.
+        max_quarantined_share: above this share of bad rows the month is stopped.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    customer: str = "customer_id"
+    known_at: str | None = None
+    happened_at: str | None = None
+    max_quarantined_share: float = 0.02
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        refuse_duplicates(f"table {self.name!r}", "columns", [column.name for column in self.columns])
+        named = [*self.key, self.customer, self.known_at, self.happened_at]
+        for name in named:
+            if name is not None:
+                self.column(name)
+        for name in (self.known_at, self.happened_at):
+            if name is not None and self.column(name).kind != "timestamp":
+                raise DeclarationError(
+                    f"table {self.name!r}, column {name!r}",
+                    expected="a timestamp, because it says when a row became known or happened",
+                    found=f"kind {self.column(name).kind!r}",
+                    remedy="Declare the column with kind 'timestamp' or name another one.",
+                )
+
+    @property
+    def time_column(self) -> str | None:
+        """The column that windows are counted in."""
+        return self.happened_at or self.known_at
+
+    def column(self, name: str) -> Column:
+        """The declared column, or a DeclarationError that lists what there is."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise DeclarationError(
+            f"table {self.name!r}",
+            expected=f"one of its columns: {', '.join(column.name for column in self.columns)}",
+            found=f"{name!r}",
+            remedy="Correct the name or declare the column.",
+        )
+
+
+def refuse_duplicates(where: str, what: str, names: Sequence[str]) -> None:
+    """Raise a DeclarationError when two of `names` are the same."""
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise DeclarationError(
+            where,
+            expected=f"{what} with different names",
+            found=f"{', '.join(doubled)} more than once",
+            remedy="Rename or remove one of them.",
+        )
