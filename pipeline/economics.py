@@ -1,7 +1,8 @@
 """What a contact earns and costs. Every decision of the project is in this money.
 
-Contacting a customer who would leave earns the *gain*; contacting one who would stay costs the *loss*; contacting nobody
-is worth zero. The expected value of a contact is `p * gain - (1 - p) * loss` (Verbeke et al. 2012, Bahnsen et al. 2015).
+Contacting a customer who would leave earns the *gain*; contacting one who would stay costs the *loss*; contacting
+nobody is worth zero. The expected value of a contact is `p * gain - (1 - p) * loss` (Verbeke et al. 2012, Bahnsen et
+al. 2015).
 """
 
 from collections.abc import Mapping
@@ -35,8 +36,7 @@ class Payoffs:
     def expected(self, probability: ArrayLike) -> FloatArray:
         """Expected value of contacting each customer, in money."""
         p = np.asarray(probability, dtype=np.float64)
-        value: FloatArray = p * self.gain - (1.0 - p) * self.loss
-        return value
+        return np.asarray(p * self.gain - (1.0 - p) * self.loss)
 
     def realised(self, churned: ArrayLike) -> FloatArray:
         """Value of having contacted each customer, once it is known who left."""

@@ -7,12 +7,18 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from upath import UPath
 
 
+def _default_home() -> str:
+    """`.churn` beside the checkout, so that `churn` finds its state from any folder; else in the current folder."""
+    checkout = Path(__file__).resolve().parents[1]
+    return str(checkout / ".churn") if (checkout / "pyproject.toml").exists() else ".churn"
+
+
 class Settings(BaseSettings):
     """Everything that a user may set without touching code."""
 
     model_config = SettingsConfigDict(env_prefix="CHURN_", frozen=True)
 
-    home: str = Field(default=".churn", description="folder or URL that everything is written under")
+    home: str = Field(default_factory=_default_home, description="folder or URL everything is written under")
     dataset: str = Field(default="simulated", description="name of a shipped dataset, or a path to a module of yours")
     seed: int = Field(default=7, description="seed of everything random")
     threads: int = Field(default=2, ge=1, description="threads that model fitting may use")
