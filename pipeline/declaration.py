@@ -1,4 +1,4 @@
-"""A dataset as one typed value, checked when it is made: tables, customers, features, label, money, calendar, source."""
+"""A dataset as one typed value, checked when it is made: tables, people, features, label, money, calendar, source."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol

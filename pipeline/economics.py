@@ -36,7 +36,7 @@ class Payoffs:
     def expected(self, probability: ArrayLike) -> FloatArray:
         """Expected value of contacting each customer, in money."""
         p = np.asarray(probability, dtype=np.float64)
-        return np.asarray(p * self.gain - (1.0 - p) * self.loss)
+        return p * self.gain - (1.0 - p) * self.loss
 
     def realised(self, churned: ArrayLike) -> FloatArray:
         """Value of having contacted each customer, once it is known who left."""
@@ -45,7 +45,8 @@ class Payoffs:
     def break_even(self) -> FloatArray:
         """The probability above which a contact pays; above 1 where no contact ever does."""
         reach = self.gain + self.loss
-        return np.divide(self.loss, reach, out=np.full(len(reach), np.inf), where=reach > 0)
+        share: FloatArray = np.divide(self.loss, reach, out=np.full(len(reach), np.inf), where=reach > 0)
+        return share
 
 
 @dataclass(frozen=True, kw_only=True)
