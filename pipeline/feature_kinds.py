@@ -33,6 +33,7 @@ class Feature:
     """What every kind has.
 
     Args:
+        where: conditions a row must meet to be seen by the feature; none by default.
         in_model: False for a figure that the economics needs and the models must not see.
         direction: +1 where more of it may never mean less risk, -1 for the opposite, 0 where nobody can say.
         action: what a retention agent should do when this is the strongest reason.
@@ -41,6 +42,7 @@ class Feature:
     name: str
     table: str
     description: str = ""
+    where: tuple[Where, ...] = ()
     in_model: bool = True
     direction: Literal[-1, 0, 1] = 0
     action: str = ""
@@ -61,21 +63,12 @@ class Feature:
                     found=f"{days} days",
                     remedy="Give the window a positive number of days; it reaches back from the snapshot.",
                 )
-        if self.windows_days() and table.time_column is None:
-            raise DeclarationError(
-                f"feature {self.name!r}",
-                expected=f"a table with a time column, because the feature has a window; table {table.name!r}",
-                found="no `known_at`",
-                remedy="Declare `known_at` on the table or use an Attribute.",
-            )
+        if self.windows_days():
+            _must_have_a_time(self, table, "because the feature has a window")
 
     def columns_read(self) -> tuple[str, ...]:
         """The columns of its table that the feature reads."""
-        return tuple(where.column for where in self.filters())
-
-    def filters(self) -> tuple[Where, ...]:
-        """The conditions a row must meet to be seen by the feature."""
-        return ()
+        return tuple(where.column for where in self.where)
 
     def windows_days(self) -> tuple[int, ...]:
         """The lengths of the feature's windows, in days; empty where it sees all history."""
@@ -127,79 +120,27 @@ def _must_be_a_field(feature: Feature, column: Column) -> None:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Attribute(Feature):
-    """A column of a table that has one row for each customer."""
+def _must_have_a_time(feature: Feature, table: Table, why: str) -> None:
+    if table.time_column is None:
+        raise DeclarationError(
+            f"feature {feature.name!r}",
+            expected=f"a time column on table {table.name!r}, {why}",
+            found="no `known_at`",
+            remedy="Declare `known_at` on the table or use an Attribute.",
+        )
 
+
+@dataclass(frozen=True, kw_only=True)
+class _OfAColumn(Feature):
     column: str
 
     def columns_read(self) -> tuple[str, ...]:
-        return (self.column,)
-
-    def check(self, table: Table) -> None:
-        super().check(table)
-        _must_be_a_field(self, table.column(self.column))
-
-    def field(self, table: Table) -> Field:
-        return self._like(table.column(self.column))
+        return (self.column, *super().columns_read())
 
 
 @dataclass(frozen=True, kw_only=True)
-class Latest(Feature):
-    """The value of a column in the last row that happened before the snapshot."""
-
-    column: str
-    where: tuple[Where, ...] = ()
-
-    def columns_read(self) -> tuple[str, ...]:
-        return (self.column, *(where.column for where in self.where))
-
-    def filters(self) -> tuple[Where, ...]:
-        return self.where
-
-    def check(self, table: Table) -> None:
-        super().check(table)
-        _must_be_a_field(self, table.column(self.column))
-        if table.time_column is None:
-            raise DeclarationError(
-                f"feature {self.name!r}",
-                expected=f"a table with a time column, to know which row is the latest; table {table.name!r}",
-                found="no `known_at`",
-                remedy="Declare `known_at` on the table or use an Attribute.",
-            )
-
-    def field(self, table: Table) -> Field:
-        return self._like(table.column(self.column))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Count(Feature):
-    """How many rows happened in the last `days` days."""
-
+class _OfANumberInAWindow(_OfAColumn):
     days: int
-    where: tuple[Where, ...] = ()
-
-    def filters(self) -> tuple[Where, ...]:
-        return self.where
-
-    def windows_days(self) -> tuple[int, ...]:
-        return (self.days,)
-
-    def field(self, table: Table) -> Field:
-        return self._number(unit=f"rows in {self.days} days", minimum=0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _OverAColumn(Feature):
-    column: str
-    days: int
-    where: tuple[Where, ...] = ()
-
-    def columns_read(self) -> tuple[str, ...]:
-        return (self.column, *(where.column for where in self.where))
-
-    def filters(self) -> tuple[Where, ...]:
-        return self.where
 
     def windows_days(self) -> tuple[int, ...]:
         return (self.days,)
@@ -210,7 +151,45 @@ class _OverAColumn(Feature):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sum(_OverAColumn):
+class Attribute(_OfAColumn):
+    """A column of a table that has one row for each customer."""
+
+    def check(self, table: Table) -> None:
+        super().check(table)
+        _must_be_a_field(self, table.column(self.column))
+
+    def field(self, table: Table) -> Field:
+        return self._like(table.column(self.column))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latest(_OfAColumn):
+    """The value of a column in the last row that happened before the snapshot."""
+
+    def check(self, table: Table) -> None:
+        super().check(table)
+        _must_be_a_field(self, table.column(self.column))
+        _must_have_a_time(self, table, "to know which row is the latest")
+
+    def field(self, table: Table) -> Field:
+        return self._like(table.column(self.column))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Count(Feature):
+    """How many rows happened in the last `days` days."""
+
+    days: int
+
+    def windows_days(self) -> tuple[int, ...]:
+        return (self.days,)
+
+    def field(self, table: Table) -> Field:
+        return self._number(unit=f"rows in {self.days} days", minimum=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sum(_OfANumberInAWindow):
     """The sum of a column over the last `days` days; 0 where there is no row."""
 
     def field(self, table: Table) -> Field:
@@ -220,7 +199,7 @@ class Sum(_OverAColumn):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mean(_OverAColumn):
+class Mean(_OfANumberInAWindow):
     """The mean of a column over the last `days` days; missing where there is no row."""
 
     def field(self, table: Table) -> Field:
@@ -233,13 +212,9 @@ class Share(Feature):
 
     of: Where
     days: int
-    where: tuple[Where, ...] = ()
 
     def columns_read(self) -> tuple[str, ...]:
-        return (self.of.column, *(where.column for where in self.where))
-
-    def filters(self) -> tuple[Where, ...]:
-        return self.where
+        return (self.of.column, *super().columns_read())
 
     def windows_days(self) -> tuple[int, ...]:
         return (self.days,)
@@ -253,48 +228,31 @@ class DaysSince(Feature):
     """Days from the last row, or from the last value of a timestamp column, to the snapshot; missing if never."""
 
     column: str | None = None
-    where: tuple[Where, ...] = ()
 
     def columns_read(self) -> tuple[str, ...]:
         named = () if self.column is None else (self.column,)
-        return (*named, *(where.column for where in self.where))
-
-    def filters(self) -> tuple[Where, ...]:
-        return self.where
+        return (*named, *super().columns_read())
 
     def check(self, table: Table) -> None:
         super().check(table)
-        name = self.column or table.time_column
-        if name is None:
-            raise DeclarationError(
-                f"feature {self.name!r}",
-                expected="a timestamp column to count from",
-                found=f"neither `column` nor a `known_at` on table {table.name!r}",
-                remedy="Name a timestamp column.",
-            )
-        _must_be(self, table.column(name), ("timestamp",))
+        if self.column is None:
+            _must_have_a_time(self, table, "to count from, or a `column` of the feature")
+        else:
+            _must_be(self, table.column(self.column), ("timestamp",))
 
     def field(self, table: Table) -> Field:
         return self._number(unit="days", minimum=0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trend(Feature):
+class Trend(_OfAColumn):
     """Daily sum of a column in the last `recent_days` over its daily sum in the `earlier_days` before those.
 
     1 means unchanged, 0 means stopped; missing where the earlier window holds nothing.
     """
 
-    column: str
     recent_days: int
     earlier_days: int
-    where: tuple[Where, ...] = ()
-
-    def columns_read(self) -> tuple[str, ...]:
-        return (self.column, *(where.column for where in self.where))
-
-    def filters(self) -> tuple[Where, ...]:
-        return self.where
 
     def windows_days(self) -> tuple[int, ...]:
         return (self.recent_days, self.earlier_days)

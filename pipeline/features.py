@@ -65,7 +65,8 @@ def _latest(table: Table, rows: ir.Table, feature: Latest) -> ir.Table:
 
 
 def _attribute(table: Table, rows: ir.Table, feature: Attribute, as_of: datetime) -> ir.Value:  # noqa: ARG001
-    return rows[feature.column].max()  # one row a customer: any aggregate returns its value, max always the same
+    # one row a customer: any aggregate returns its value, and max is the same whatever the order of rows
+    return rows[feature.column].max(where=met(rows, feature.where))
 
 
 def _count(table: Table, rows: ir.Table, feature: Count, as_of: datetime) -> ir.Value:
