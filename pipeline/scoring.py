@@ -1,0 +1,136 @@
+"""What every rung can do once it is fitted, and how a release brings it back from bytes that hold no code."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.economics import Columns, FloatArray
+from pipeline.errors import ReleaseError
+from pipeline.feature_kinds import Field
+from pipeline.lake import canonical_json
+from pipeline.rule import RuleTable, meets, rule_table_from_dict
+
+RungName = Literal["rule", "logistic", "boosting"]
+RUNGS: tuple[RungName, ...] = ("rule", "logistic", "boosting")  # from the simplest to the most complex
+MODEL_FILE = "model.json"
+
+
+class Scorer(Protocol):
+    """A fitted rung."""
+
+    name: RungName
+    fields: tuple[Field, ...]
+
+    def probability(self, columns: Columns, rows: int) -> FloatArray:
+        """Churn probability of each customer, shape (rows,)."""
+        ...
+
+    def reasons(self, columns: Columns, rows: int) -> FloatArray:
+        """Contribution of each field in log-odds against the average training customer, shape (rows, fields)."""
+        ...
+
+    def as_dict(self) -> dict[str, Any]:
+        """The rung as plain values."""
+        ...
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Platt's sigmoid over a score in log-odds: `1 / (1 + exp(-(slope * score + intercept)))`. Never changes ranks."""
+
+    slope: float
+    intercept: float
+
+    def probability(self, score: FloatArray) -> FloatArray:
+        """Calibrated probability, same shape as the score."""
+        return sigmoid(self.slope * score + self.intercept)
+
+
+@dataclass(frozen=True)
+class RuleScorer:
+    """The rule as a rung."""
+
+    table: RuleTable
+    fields: tuple[Field, ...]
+    name: RungName = "rule"
+
+    def probability(self, columns: Columns, rows: int) -> FloatArray:
+        """Churn probability of each customer, shape (rows,)."""
+        return self.table.probability(columns, rows)
+
+    def reasons(self, columns: Columns, rows: int) -> FloatArray:
+        """Points of each field's conditions, in log-odds per point of the table's own slope, shape (rows, fields)."""
+        place = {field.name: i for i, field in enumerate(self.fields)}
+        found = np.zeros((rows, len(self.fields)))
+        for condition in self.table.rule.points:
+            where = condition.where
+            found[:, place[where.column]] += condition.points * meets(columns[where.column], where)
+        return found * self._log_odds_per_point()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The rung as plain values."""
+        return {"rung": self.name, **self.table.as_dict()}
+
+    def _log_odds_per_point(self) -> float:
+        low, high = (log_odds(np.array([rate]))[0] for rate in (self.table.rates[0], self.table.rates[-1]))
+        reach = self.table.sums[-1] - self.table.sums[0]
+        return float((high - low) / reach) if reach else 0.0
+
+
+def model_bytes(scorer: Scorer) -> bytes:
+    """The one file a rung is stored as; the same rung always gives the same bytes."""
+    return canonical_json(scorer.as_dict())
+
+
+def scorer_from_bytes(content: bytes, fields: Sequence[Field]) -> Scorer:
+    """The inverse of `model_bytes`. `fields` are those that models see.
+
+    Raises:
+        ReleaseError: the bytes are not a rung over these fields.
+    """
+    from pipeline.boosting import trees_from_dict
+    from pipeline.scorecard import scorecard_from_dict
+
+    try:
+        stored = json.loads(content)
+        if stored["rung"] == "rule":
+            return RuleScorer(rule_table_from_dict(stored), tuple(fields))
+        read = {"logistic": scorecard_from_dict, "boosting": trees_from_dict}[stored["rung"]]
+        return read(stored, tuple(fields))
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise ReleaseError(
+            MODEL_FILE,
+            expected="a rule, a scorecard or a list of trees over the release's fields",
+            found=f"{type(error).__name__}: {str(error)[:200]}",
+            remedy="Do not repair it by hand: roll back, or train again.",
+        ) from error
+
+
+def sigmoid(score: FloatArray) -> FloatArray:
+    """Logistic function, without overflow."""
+    small = np.exp(-np.abs(score))
+    return np.where(score >= 0, 1.0, small) / (1.0 + small)
+
+
+def log_odds(probability: FloatArray) -> FloatArray:
+    """Inverse of the logistic function, finite at 0 and 1."""
+    p = np.clip(probability, 1e-9, 1 - 1e-9)
+    return np.log(p / (1 - p))
+
+
+def columns_of(rows: Sequence[Mapping[str, Any]], fields: Sequence[Field]) -> dict[str, NDArray[Any]]:
+    """Rows as columns: float64 with NaN for numbers, objects for categories."""
+    return {
+        field.name: np.array([_number(row.get(field.name)) for row in rows], dtype=np.float64)
+        if field.kind == "number"
+        else np.array([row.get(field.name) for row in rows], dtype=object)
+        for field in fields
+    }
+
+
+def _number(value: Any) -> float:
+    return np.nan if value is None else float(value)

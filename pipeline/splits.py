@@ -1,0 +1,119 @@
+"""Which rows a model learns from, is calibrated on and is judged by."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline.calendar import SingleSnapshot
+from pipeline.declaration import Dataset
+from pipeline.errors import ChurnError
+from pipeline.labels import matured
+from pipeline.lake import Lake
+from pipeline.settings import Settings
+
+TRAIN_SHARE, CALIBRATION_SHARE = 0.60, 0.15  # of a dataset without time; the rest is the test part
+
+
+@dataclass(frozen=True)
+class Months:
+    """The snapshots of each part, oldest first; every label of a part is known when the next part begins."""
+
+    train: tuple[str, ...]
+    calibration: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Labelled rows: `customer_id`, `snapshot`, one column per feature, `churned`. The test part is read once."""
+
+    train: pd.DataFrame
+    calibration: pd.DataFrame
+    test: pd.DataFrame
+
+
+def split_of(dataset: Dataset, lake: Lake, run_key: str, settings: Settings) -> Split:
+    """The rows known when the month `run_key` closes, split by time, or by customer where there is no time."""
+    if isinstance(dataset.calendar, SingleSnapshot):
+        return by_customer(labelled_rows(dataset, lake, dataset.calendar.keys()), settings.seed)
+    months = split_months(dataset, run_key, settings)
+    parts = (labelled_rows(dataset, lake, keys) for keys in (months.train, months.calibration, months.test))
+    return Split(*parts)
+
+
+def split_months(dataset: Dataset, run_key: str, settings: Settings) -> Months:
+    """The newest labelled snapshots for the test, the ones before for calibration, the ones before those for training.
+
+    Raises:
+        ChurnError: there are too few labelled snapshots for three parts with a gap between them.
+    """
+    labelled = matured(dataset, run_key)
+    for test_months, calibration_months in _sizes(settings):
+        test = labelled[-test_months:]
+        calibration = _known_before(dataset, labelled, test)[-calibration_months:]
+        train = _known_before(dataset, labelled, calibration)[-settings.training_months :]
+        if len(test) == test_months and len(calibration) == calibration_months and train:
+            return Months(tuple(train), tuple(calibration), tuple(test))
+    raise ChurnError(
+        f"month {run_key}",
+        expected="at least three labelled snapshots, each known before the next begins: to train, calibrate and test",
+        found=f"{len(labelled)} labelled: {', '.join(labelled) or 'none'}",
+        remedy="Run a later month, or bring more history.",
+    )
+
+
+def labelled_rows(dataset: Dataset, lake: Lake, keys: Sequence[str]) -> pd.DataFrame:
+    """Features joined to labels, sorted by snapshot and customer."""
+    parts = []
+    for key in keys:
+        features, labels = lake.read("features", "customers", key), lake.read("labels", "customers", key)
+        joined = features.join(labels, "customer_id", join_type="inner")
+        parts.append(joined.append_column("snapshot", pa.array([key] * len(joined), type=pa.string())))
+    return as_frame(pa.concat_tables(parts), dataset).sort_values(["snapshot", "customer_id"], ignore_index=True)
+
+
+def as_frame(rows: pa.Table, dataset: Dataset) -> pd.DataFrame:
+    """Rows as every model expects them: float64 with NaN for numbers, objects with None for categories."""
+    frame = rows.to_pandas()
+    for field in dataset.fields():
+        if field.kind == "number":
+            frame[field.name] = frame[field.name].astype("float64")
+        else:
+            frame[field.name] = frame[field.name].astype(object).where(frame[field.name].notna(), None)
+    return frame
+
+
+def by_customer(rows: pd.DataFrame, seed: int) -> Split:
+    """Three parts by a hash of the customer, so that a customer stays in a part whatever else the table holds."""
+    place = hashed_shares(rows["customer_id"], seed)
+    train, calibration = place < TRAIN_SHARE, place < TRAIN_SHARE + CALIBRATION_SHARE
+    return Split(*(rows[part].reset_index(drop=True) for part in (train, calibration & ~train, ~calibration)))
+
+
+def hashed_shares(customers: Sequence[str] | pd.Series, seed: int | str) -> NDArray[np.float64]:
+    """A number in [0, 1) for each customer, the same in every process."""
+    salt = str(seed).encode()
+    return np.array([_hashed(customer, salt) for customer in customers])
+
+
+def _hashed(customer: str, salt: bytes) -> float:
+    return int.from_bytes(hashlib.blake2b(customer.encode(), digest_size=6, key=salt).digest(), "big") / 2**48
+
+
+def _sizes(settings: Settings) -> list[tuple[int, int]]:
+    """Sizes of test and calibration in months, as wished first, then smaller where there is little history."""
+    wished = (settings.test_months, settings.calibration_months)
+    smaller = [(test, calibration) for test in range(wished[0], 0, -1) for calibration in range(wished[1], 0, -1)]
+    return [wished, *smaller]
+
+
+def _known_before(dataset: Dataset, labelled: Sequence[str], later: Sequence[str]) -> list[str]:
+    """The snapshots whose labels are known when the first of `later` is taken: the gap is at least the horizon."""
+    calendar = dataset.calendar
+    begins = calendar.as_of(later[0]) if later else None
+    return [key for key in labelled if begins and dataset.label.mature_at(calendar.as_of(key)) <= begins]
