@@ -7,14 +7,15 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from upath import UPath
 
 from pipeline.errors import SourceError
 from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # imported where it is used: the service writes files too, and reads no tables
 
 Layer = Literal["raw", "trusted", "quarantine", "features", "labels", "scores", "call_lists"]
 
@@ -29,15 +30,18 @@ class Lake:
         """Where a table of a month lies."""
         return self.root / layer / table / f"{key}.parquet"
 
-    def write(self, rows: pa.Table, layer: Layer, table: str, key: str) -> UPath:
+    def write(self, rows: "pa.Table", layer: Layer, table: str, key: str) -> UPath:
         """Write a table of a month; readers see the old one until the new one is whole."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         sink = pa.BufferOutputStream()
         pq.write_table(rows, sink, compression="zstd")
         path = self.path(layer, table, key)
         write_atomically(path, sink.getvalue().to_pybytes())
         return path
 
-    def read(self, layer: Layer, table: str, key: str, columns: Sequence[str] | None = None) -> pa.Table:
+    def read(self, layer: Layer, table: str, key: str, columns: Sequence[str] | None = None) -> "pa.Table":
         """Read a table of a month.
 
         Raises:
@@ -74,8 +78,11 @@ def lake_of(settings: Settings, dataset_name: str) -> Lake:
     return Lake(settings.root() / dataset_name)
 
 
-def read_parquet(path: UPath, columns: Sequence[str] | None = None) -> pa.Table:
+def read_parquet(path: UPath, columns: Sequence[str] | None = None) -> "pa.Table":
     """Read one Parquet file, or raise a SourceError that says which file is damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         with path.open("rb") as file:
             return pq.read_table(pa.BufferReader(file.read()), columns=None if columns is None else list(columns))

@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     search_rows: int = Field(default=60_000, ge=1_000, description="rows that each of them is tried on at most")
     bootstrap_rounds: int = Field(default=500, ge=100, description="rounds of the bootstrap behind every interval")
 
+    holdout_share: float = Field(default=0.1, ge=0, lt=1, description="share of the call list that is not contacted")
+
     webhook_url: SecretStr | None = Field(default=None, description="where failures are posted; the log otherwise")
     state_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL; SQLite under the home by default")
 

@@ -1,0 +1,246 @@
+"""The one pointer that says which release is current: compare-and-swap to promote, one call to roll back.
+
+It is a small JSON file beside the releases; neither MLflow nor a database has a say. It needs a local folder, or a
+volume with working `flock` and atomic renames; an object store is refused by `release.releases_root`.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from upath import UPath
+
+from pipeline.errors import ReleaseError
+from pipeline.lake import canonical_json, write_atomically
+from pipeline.manifest import RELEASE_ID, SHA256
+from pipeline.release import Release, load_release, verify_release
+from pipeline.release_files import read_plain_file
+
+POINTER_FILE = "current.json"
+COPY_FILE = "current.copy.json"  # written after the pointer; a damaged pointer is mended from it
+LARGEST_POINTER_BYTES = 4_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One change of the pointer. `digest` is the release's content digest."""
+
+    release: str
+    digest: str
+    at: str
+    why: str
+    action: Literal["promote", "rollback"] = "promote"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pointer:
+    """Which release is current. `generation` grows with every change; `history` ends with the current entry."""
+
+    generation: int
+    history: tuple[Entry, ...]
+
+    @property
+    def release(self) -> str:
+        """The id of the current release."""
+        return self.history[-1].release
+
+    @property
+    def digest(self) -> str:
+        """The content digest that the current release must have."""
+        return self.history[-1].digest
+
+    def standing(self) -> list[Entry]:
+        """The current entry and those a rollback goes back to, newest first.
+
+        A release that was rolled back from is not among them: going back twice never goes forward.
+        """
+        stack: list[Entry] = []
+        for entry in self.history:
+            if entry.action == "rollback":
+                while stack and stack[-1].release != entry.release:
+                    stack.pop()
+            if not stack or stack[-1].release != entry.release:
+                stack.append(entry)
+        return stack[::-1]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The pointer as it is stored."""
+        history = [asdict(entry) for entry in self.history]
+        return {"release": self.release, "digest": self.digest, "generation": self.generation, "history": history}
+
+
+def read_pointer(root: Path) -> Pointer | None:
+    """The pointer, or None where nothing was ever promoted.
+
+    Raises:
+        ReleaseError: the pointer is damaged.
+    """
+    return _read(root / POINTER_FILE)
+
+
+def generation_of(root: Path) -> int:
+    """The generation that a promotion decided now must expect; 0 where nothing was ever promoted."""
+    pointer = read_pointer(root)
+    return pointer.generation if pointer else 0
+
+
+def current_release(root: Path) -> Release | None:
+    """The release that is current, fully verified, or None where nothing was ever promoted."""
+    pointer = read_pointer(root)
+    return _verified(root, pointer.history[-1]) if pointer else None
+
+
+def entries_to_serve(root: Path) -> list[Entry]:
+    """The current entry and the ones before it, newest first; from the pointer's copy where the pointer is damaged."""
+    pointer, _ = _pointer_or_copy(root)
+    return pointer.standing() if pointer else []
+
+
+def promote(root: Path, release_id: str, expected_generation: int, why: str, *, at: datetime | None = None) -> Pointer:
+    """Make a release current, if the pointer is still the one that was seen when this was decided.
+
+    Raises:
+        ReleaseError: the release does not verify, or somebody else moved the pointer first.
+    """
+    release = verify_release(root / _release_id(release_id))
+    with _locked(root):
+        pointer = read_pointer(root)
+        found = pointer.generation if pointer else 0
+        if found != expected_generation:
+            raise ReleaseError(
+                f"promotion of {release_id}",
+                expected=f"the pointer at generation {expected_generation}, as it was when this was decided",
+                found=f"generation {found}, at {pointer.release if pointer else 'no release'}",
+                remedy="Run the gate again: it must compare with the release that is current now.",
+            )
+        if pointer and pointer.release == release.id:
+            return pointer
+        return _moved(root, pointer, _entry(release, why, at, "promote"))
+
+
+def rollback(root: Path, why: str, to: str | None = None, *, at: datetime | None = None) -> Pointer:
+    """Go back to the newest earlier release that verifies, or to the one named; mends a damaged pointer too.
+
+    Raises:
+        ReleaseError: no earlier release verifies.
+    """
+    with _locked(root):
+        pointer, is_damaged = _pointer_or_copy(root)
+        release = _newest_earlier(root, pointer, is_damaged) if to is None else verify_release(root / _release_id(to))
+        return _moved(root, pointer, _entry(release, why, at, "rollback"))
+
+
+def _pointer_or_copy(root: Path) -> tuple[Pointer | None, bool]:
+    """The pointer and whether it is damaged; then its copy, at a generation that was never given."""
+    try:
+        return read_pointer(root), False
+    except ReleaseError:
+        copy = _read_or_none(root / COPY_FILE)
+        return (replace(copy, generation=copy.generation + 1) if copy else None), True
+
+
+def _newest_earlier(root: Path, pointer: Pointer | None, is_damaged: bool) -> Release:
+    """The first that verifies; where the pointer is damaged, that may be the release that was current."""
+    entries = pointer.standing() if pointer else []
+    for entry in entries if is_damaged else entries[1:]:
+        try:
+            return _verified(root, entry)
+        except ReleaseError:
+            continue
+    raise ReleaseError(
+        f"rollback in {root}",
+        expected="an earlier release that verifies",
+        found=f"{max(len(entries) - 1, 0)} earlier, none of them whole",
+        remedy="The service answers by the rule meanwhile. See `churn release list`, or run a month for a new one.",
+    )
+
+
+def _verified(root: Path, entry: Entry) -> Release:
+    release = load_release(root / entry.release)
+    if release.digest != entry.digest:
+        raise ReleaseError(
+            f"release {entry.release}",
+            expected=f"the content digest {entry.digest[:12]} that was promoted",
+            found=release.digest[:12],
+            remedy="Roll back with `churn release rollback`.",
+        )
+    return release
+
+
+def _entry(release: Release, why: str, at: datetime | None, action: Literal["promote", "rollback"]) -> Entry:
+    moment = at or datetime.now(UTC).replace(tzinfo=None)
+    when = moment.isoformat(timespec="seconds")
+    return Entry(release=release.id, digest=release.digest, at=when, why=why, action=action)
+
+
+def _moved(root: Path, pointer: Pointer | None, entry: Entry) -> Pointer:
+    """Only ever called under the lock."""
+    history = (*pointer.history, entry) if pointer else (entry,)
+    moved = Pointer(generation=pointer.generation + 1 if pointer else 1, history=history)
+    for name in (POINTER_FILE, COPY_FILE):
+        write_atomically(UPath(root / name), canonical_json(moved.as_dict()))
+    return moved
+
+
+@contextmanager
+def _locked(root: Path) -> Iterator[None]:
+    """One process at a time; the lock goes with the process that holds it, so a kill leaves none behind."""
+    root.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(root / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _read_or_none(path: Path) -> Pointer | None:
+    try:
+        return _read(path)
+    except ReleaseError:
+        return None
+
+
+def _read(path: Path) -> Pointer | None:
+    try:
+        return _parsed(json.loads(read_plain_file(path, LARGEST_POINTER_BYTES)))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ReleaseError(
+            f"pointer {path}",
+            expected="the name, digest, generation and history of the current release",
+            found=f"{type(error).__name__}: {str(error)[:200]}",
+            remedy="Run `churn release rollback`: it mends the pointer from its copy.",
+        ) from error
+
+
+def _parsed(stored: Mapping[str, Any]) -> Pointer:
+    """Raises ValueError, KeyError or TypeError where the file is not a pointer."""
+    history = tuple(Entry(**entry) for entry in stored["history"])
+    pointer = Pointer(generation=stored["generation"], history=history)
+    if not history or not isinstance(pointer.generation, int) or pointer.generation < 1:
+        raise ValueError("no history or no generation")
+    for entry in history:
+        if not RELEASE_ID.fullmatch(entry.release) or not SHA256.fullmatch(entry.digest):
+            raise ValueError("an entry that names no release")
+    if pointer.as_dict() != dict(stored):
+        raise ValueError("a current release that is not the last of its history")
+    return pointer
+
+
+def _release_id(name: str) -> str:
+    if not RELEASE_ID.fullmatch(name):
+        raise ReleaseError(
+            f"release {name!r}",
+            expected="an id such as 2025-06-0123456789ab",
+            found="something else",
+            remedy="See `churn release list`.",
+        )
+    return name

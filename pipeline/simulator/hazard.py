@@ -1,0 +1,124 @@
+"""Why customers leave: the log-odds of leaving within the month to come, as a sum of causes.
+
+Everything is read from the state at the close of a month, plus what holds for the whole month to come (season,
+competitors). Most causes count for less while a contract binds: that product, and price against usage, is what an
+additive model cannot see.
+"""
+
+import numpy as np
+
+from pipeline.simulator import vocabulary as v
+from pipeline.simulator.arrays import FloatArray
+from pipeline.simulator.months import DAY, Month
+from pipeline.simulator.parameters import WorldParameters
+from pipeline.simulator.state import Customers, State
+
+REACHED_SHARE = 0.85
+
+
+def churn_probability(state: State, month: Month, parameters: WorldParameters) -> FloatArray:
+    """Probability of leaving within `month`, the one after the state, if not contacted; shape (customers,)."""
+    return _logistic(log_odds(state, month, parameters))
+
+
+def churn_probability_if_contacted(state: State, month: Month, parameters: WorldParameters) -> FloatArray:
+    """The same for a customer who is called, whether or not the call reaches them."""
+    without = churn_probability(state, month, parameters)
+    return REACHED_SHARE * churn_probability_if_reached(state, month, parameters) + (1 - REACHED_SHARE) * without
+
+
+def churn_probability_if_reached(state: State, month: Month, parameters: WorldParameters) -> FloatArray:
+    """The same for a customer whom a call reached."""
+    return _logistic(log_odds(state, month, parameters) + _effect_of_a_call(state.customers, month.start))
+
+
+def log_odds(state: State, month: Month, parameters: WorldParameters) -> FloatArray:
+    """Log-odds of leaving within `month` if not contacted; shape (customers,)."""
+    customers, now = state.customers, month.start
+    modifiers = parameters.of_month(month.key)
+    pressure = (state.competitor + modifiers.competitor)[customers.region]
+    freedom = _freedom(customers, now)
+    pushes = _poor_value(customers) + _lost_interest(customers) + _price_raised(customers, now)
+    pushes += _competition(customers, pressure) + _contract_ends(customers, now)
+    everywhere = parameters.base_log_odds + parameters.season[month.of_year] + modifiers.log_odds
+    hindrances = _tenure(customers, now) + _unpaid(customers) + _unsolved(customers, now) + _who(customers)
+    bound = -1.8 * (1.0 - freedom)
+    return everywhere + bound + freedom * pushes + hindrances + parameters.trait_sd * customers.trait
+
+
+def _freedom(customers: Customers, now: int) -> FloatArray:
+    """1 where no contract binds, little where it binds for long."""
+    days_left = (customers.contract_ends_at - now) / DAY
+    bound = np.interp(days_left, [20.0, 45.0, 90.0], [1.0, 0.7, 0.4])
+    return np.where(customers.contract == v.MONTHLY, 1.0, bound)
+
+
+def _contract_ends(customers: Customers, now: int) -> FloatArray:
+    days_left = (customers.contract_ends_at - now) / DAY
+    return np.where(customers.contract == v.MONTHLY, 0.0, np.interp(days_left, [31.0, 62.0], [2.0, 0.0]))
+
+
+def _tenure(customers: Customers, now: int) -> FloatArray:
+    months = (now - customers.signed_up_at) / (30.4 * DAY)
+    return np.interp(months, [0, 1, 4, 8, 14, 24, 48, 96], [-0.8, -0.2, 0.9, 0.8, 0.2, -0.3, -0.9, -1.2])
+
+
+def _poor_value(customers: Customers) -> FloatArray:
+    """Price against what the customer gets out of it."""
+    gigabytes = np.exp(customers.taste + customers.engagement)
+    dear = np.log(customers.price / (8.0 + 7.0 * np.sqrt(gigabytes)))
+    bill_shock = np.interp(customers.overage_usd, [0.0, 5.0, 20.0], [0.0, 0.4, 1.2])
+    return np.interp(dear, [-0.4, 0.0, 0.3, 0.7], [-0.7, 0.0, 1.4, 2.6]) + bill_shock
+
+
+def _lost_interest(customers: Customers) -> FloatArray:
+    before = (customers.engagement_1_month_ago + customers.engagement_2_months_ago) / 2.0
+    return np.interp(before - customers.engagement, [0.15, 0.3, 0.5, 0.8], [0.0, 1.2, 2.5, 3.0])
+
+
+def _price_raised(customers: Customers, now: int) -> FloatArray:
+    days = (now - customers.price_raised_at) / DAY
+    return np.interp(days, [0.0, 40.0, 90.0], [1.3, 1.0, 0.0])
+
+
+def _competition(customers: Customers, pressure: FloatArray) -> FloatArray:
+    """Competitors win the young and those with an expensive plan."""
+    young = np.array([1.3, 1.0, 0.7, 0.4, 1.0])[customers.age_band]
+    return pressure * young * np.interp(customers.price, [20.0, 60.0], [0.6, 1.4])
+
+
+def _unpaid(customers: Customers) -> FloatArray:
+    failures = customers.failures + 0.7 * customers.failures_1_month_ago
+    weight = np.where(customers.payment_method == v.INVOICE, 1.4, 0.9)
+    return weight * np.interp(failures, [0.0, 1.0, 2.0, 4.0], [0.0, 0.8, 1.7, 2.2])
+
+
+def _unsolved(customers: Customers, now: int) -> FloatArray:
+    is_open = customers.ticket_opened_at > 0
+    days_open = (now - customers.ticket_opened_at) / DAY
+    patience = np.where(customers.ticket_topic == v.NETWORK, 1.3, 0.9)
+    open_ticket = np.where(is_open, patience * np.interp(days_open, [0.0, 7.0, 21.0], [0.2, 1.0, 1.9]), 0.0)
+    return open_ticket + 0.25 * (customers.tickets + customers.tickets_1_month_ago)
+
+
+def _who(customers: Customers) -> FloatArray:
+    age = np.array([0.15, 0.05, -0.05, -0.15, 0.0])[customers.age_band]
+    return age + np.array([0.0, 0.05, 0.2])[customers.channel] + np.array([0.0, -0.15, 0.1])[customers.payment_method]
+
+
+def _effect_of_a_call(customers: Customers, now: int) -> FloatArray:
+    """Change of the log-odds when a call reaches the customer.
+
+    Who lost interest is mostly lost whatever one offers. Quiet old customers are woken: a call is what makes some of
+    them leave. Most others can be persuaded. `response` places each customer in one of the three groups.
+    """
+    years = (now - customers.signed_up_at) / (365.0 * DAY)
+    lost = np.interp(_lost_interest(customers), [0.0, 2.5], [0.12, 0.45])
+    woken = 0.05 + np.interp(years, [1.5, 5.0], [0.0, 0.25]) + np.where(customers.engagement < -0.3, 0.1, 0.0)
+    persuaded = -1.8 - 0.8 * np.interp(customers.price, [20.0, 60.0], [1.0, 0.0])
+    is_lost, is_woken = customers.response < lost, customers.response > 1.0 - woken
+    return np.where(is_lost, 0.0, np.where(is_woken, 0.8, persuaded))
+
+
+def _logistic(log_odds: FloatArray) -> FloatArray:
+    return np.asarray(1.0 / (1.0 + np.exp(-log_odds)))

@@ -1,0 +1,77 @@
+"""What a simulated world is made of, as one frozen value: the same parameters and seed give the same bytes.
+
+Belongs here: numbers that one world may have and another not. A scenario is a `WorldParameters` with `Modifiers` for
+some of its months; a month without modifiers is an ordinary one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+WORLD_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Modifiers:
+    """What is different in one month.
+
+    Args:
+        log_odds: added to everybody's log-odds of leaving (a season, a scandal, slow decay).
+        competitor: added to the pressure of competitors' offers in every region; 1 is a strong offer.
+        price_rise_share: share of the customers without a running contract whose price is raised besides the usual.
+        price_rise: by how much, as a share of the price.
+        usage: factor on everybody's usage.
+        sign_ups: factor on the number of sign-ups.
+        young_share: share of the sign-ups that come from the youngest age band and the web, besides the usual.
+    """
+
+    log_odds: float = 0.0
+    competitor: float = 0.0
+    price_rise_share: float = 0.0
+    price_rise: float = 0.10
+    usage: float = 1.0
+    sign_ups: float = 1.0
+    young_share: float = 0.0
+
+
+ORDINARY = Modifiers()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorldParameters:
+    """A subscription company.
+
+    Args:
+        customers: customers when the first month begins.
+        seed: seed of everything random.
+        first: first month, as "YYYY-MM".
+        sign_up_share: monthly sign-ups as a share of `customers`; about what leaves.
+        base_log_odds: log-odds that a customer without any cause leaves within a month.
+        trait_sd: spread of what no table shows about a customer, in log-odds.
+        courtesy_share: share of the customers whom the old courtesy campaign calls each month, drawn at random.
+        late_share: share of the rows that are recorded weeks after they happened.
+        dirt_share: share of the rows that are damaged; see `dirt.py`.
+        season: log-odds added in January ... December.
+        modifiers: what is different in some months, by "YYYY-MM".
+    """
+
+    customers: int = 20_000
+    seed: int = 7
+    first: str = "2024-01"
+    sign_up_share: float = 0.031
+    base_log_odds: float = -4.1
+    trait_sd: float = 0.25
+    courtesy_share: float = 0.01
+    late_share: float = 0.004
+    dirt_share: float = 0.004
+    season: tuple[float, ...] = (0.08, 0.0, 0.0, -0.03, -0.05, 0.02, 0.05, 0.08, 0.12, 0.03, -0.05, -0.12)
+    usage_season: tuple[float, ...] = (1.02, 1.0, 1.0, 0.99, 0.98, 0.96, 0.93, 0.94, 0.99, 1.01, 1.03, 1.06)
+    modifiers: Mapping[str, Modifiers] = field(default_factory=dict)
+
+    def of_month(self, key: str) -> Modifiers:
+        """What is different in a month."""
+        return self.modifiers.get(key, ORDINARY)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The parameters as plain values, to be stored beside the world that they made."""
+        return {"version": WORLD_VERSION, **asdict(self), "season": list(self.season), "usage_season": list(self.usage_season)}
