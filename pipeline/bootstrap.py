@@ -9,10 +9,11 @@ Belongs here: draws and quantiles. What is computed from a draw lives in `metric
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BeforeValidator
 
 from pipeline.economics import FloatArray
 
@@ -24,13 +25,17 @@ Statistics = Callable[[FloatArray], Mapping[Key, FloatArray]]
 """Figures of each round, shape (rounds,), from the counts of each customer, shape (customers, rounds)."""
 
 
+Figure = Annotated[float, BeforeValidator(lambda stored: np.nan if stored is None else stored)]
+"""A number that may not exist: NaN here, null in JSON."""
+
+
 @dataclass(frozen=True)
 class Interval:
     """A figure with the range that holds it in 95 of 100 cases, or in more where several looks were taken."""
 
-    value: float
-    low: float
-    high: float
+    value: Figure
+    low: Figure
+    high: Figure
 
     @property
     def is_above_zero(self) -> bool:

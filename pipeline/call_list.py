@@ -22,8 +22,8 @@ from pipeline.policy import Decisions, decided
 from pipeline.prediction_log import Prediction
 from pipeline.reasons import REASONS, strongest_reasons, suggested_action
 from pipeline.release import Release
-from pipeline.spreadsheet import as_csv
 from pipeline.splits import hashed_shares
+from pipeline.spreadsheet import as_csv
 
 HOLDOUT_SHARE = 0.1  # of the contacts: a year of them shows the effect, at a tenth of the campaign's profit
 DO_NOT_CONTACT = "do not contact: control group, to measure what contacts change"
@@ -74,7 +74,7 @@ def is_held_out(customers: NDArray[np.object_], key: str, share: float) -> NDArr
 
 
 def write_call_list(lake: Lake, scores: pa.Table, call_list: pa.Table, key: str) -> None:
-    """Write the scores as Parquet, and the list as Parquet for machines and CSV for people; each whole or not at all."""
+    """Write the scores as Parquet, the list as Parquet for machines and as CSV for people; each whole or not at all."""
     lake.write(scores, "scores", "customers", key)
     path = lake.write(call_list, "call_lists", "customers", key)
     write_atomically(path.parent / f"{key}.csv", as_csv(call_list, decimals={"churn_probability": 4}))

@@ -3,9 +3,8 @@
 Every kind starts from the rows known strictly before `as_of`, so a feature cannot see the future by construction.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from functools import reduce
 
 import ibis
 import ibis.expr.types as ir
@@ -34,20 +33,23 @@ def build_features(dataset: Dataset, lake: Lake, key: str) -> pa.Table:
 
 def features_as_of(dataset: Dataset, tables: Mapping[str, ir.Table], as_of: datetime) -> ir.Table:
     """The expression behind `build_features`; runs on whichever engine the tables live on."""
-    parts = []
+    joined = population_as_of(dataset, tables, as_of)
+    for i, part in enumerate(_parts(dataset, tables, as_of)):
+        joined = joined.left_join(part, "customer_id", rname=f"{{name}}_{i}")
+    return joined.select("customer_id", *(_finished(joined, dataset, feature) for feature in dataset.features))
+
+
+def _parts(dataset: Dataset, tables: Mapping[str, ir.Table], as_of: datetime) -> Iterator[ir.Table]:
+    """One small table for each way of grouping rows: `customer_id` and the features that come out of it."""
     for table in dataset.tables:
         features = [feature for feature in dataset.features if feature.table == table.name]
-        latest = [feature for feature in features if isinstance(feature, Latest)]
-        summed = [feature for feature in features if not isinstance(feature, Latest)]
-        rows = known(table, tables[table.name], as_of) if features else None
-        if summed:
-            parts.append(_aggregated(table, rows, summed, as_of))
-        parts += [_latest(table, rows, feature) for feature in latest]
-    customers = population_as_of(dataset, tables, as_of)
-    joined = reduce(
-        lambda left, right: left.left_join(right, "customer_id").drop("customer_id_right"), parts, customers
-    )
-    return joined.select("customer_id", *(_finished(joined, dataset, feature) for feature in dataset.features))
+        if features:
+            rows = known(table, tables[table.name], as_of)
+            latest = [feature for feature in features if isinstance(feature, Latest)]
+            if others := [feature for feature in features if not isinstance(feature, Latest)]:
+                yield _aggregated(table, rows, others, as_of)
+            for where in dict.fromkeys(feature.where for feature in latest):
+                yield _latest(table, rows, [feature for feature in latest if feature.where == where])
 
 
 def _aggregated(table: Table, rows: ir.Table, features: list[Feature], as_of: datetime) -> ir.Table:
@@ -55,13 +57,15 @@ def _aggregated(table: Table, rows: ir.Table, features: list[Feature], as_of: da
     return rows.group_by(customer_id=rows[table.customer].cast("string")).aggregate(**values)
 
 
-def _latest(table: Table, rows: ir.Table, feature: Latest) -> ir.Table:
-    rows = rows.filter(met(rows, feature.where))
+def _latest(table: Table, rows: ir.Table, features: list[Latest]) -> ir.Table:
+    """Features that look at the same rows, from the newest row of each customer."""
+    rows = rows.filter(met(rows, features[0].where))
     # rows of the same moment are told apart by their key, so that the answer does not depend on their order on disk
     newest_first = [ibis.desc(rows[name]) for name in (table.time_column, *table.key)]
     place = ibis.row_number().over(ibis.window(group_by=rows[table.customer], order_by=newest_first))
     first = rows.mutate(_place=place).filter(ibis._._place == 0)
-    return first.select(**{"customer_id": first[table.customer].cast("string"), feature.name: first[feature.column]})
+    values = {feature.name: first[feature.column] for feature in features}
+    return first.select(customer_id=first[table.customer].cast("string"), **values)
 
 
 def _attribute(table: Table, rows: ir.Table, feature: Attribute, as_of: datetime) -> ir.Value:  # noqa: ARG001

@@ -1,5 +1,7 @@
 """Labelled rows that no rung has seen, in the one order that every figure is computed in."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,3 +114,21 @@ def checked_probability(name: str, probability: ArrayLike) -> FloatArray:
 def _codes(values: ArrayLike) -> tuple[NDArray[np.int64], int]:
     codes, unique = pd.factorize(np.asarray(values), sort=True)
     return codes.astype(np.int64), len(unique)
+
+
+def frame_digest(frame: pd.DataFrame) -> str:
+    """SHA-256 over the content of a labelled frame, column by column: the same for any order of rows and columns."""
+    ordered = sorted_frame(frame)
+    digest = hashlib.sha256(str(len(ordered)).encode())
+    for name in sorted(ordered.columns):
+        digest.update(f"\x1e{name}\x1f".encode())
+        digest.update(_column_bytes(ordered[name]))
+    return digest.hexdigest()
+
+
+def _column_bytes(column: pd.Series) -> bytes:
+    """Numbers and truth values as little-endian doubles, one bit pattern for a missing one; the rest as JSON text."""
+    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.where(np.isnan(values), np.nan, values + 0.0).astype("<f8").tobytes()
+    return json.dumps([None if pd.isna(value) else str(value) for value in column]).encode()

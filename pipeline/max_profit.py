@@ -10,6 +10,8 @@ customer churn prediction models, IEEE TKDE 25(5).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -37,8 +39,6 @@ def reason_without_empc(economics: Economics | None) -> str:
         return "empc is left out: it averages over an uncertain acceptance, which recorded costs do not have."
     if not 0 < economics.acceptance < 1:
         return f"empc is left out: an acceptance of {economics.acceptance:g} leaves nothing uncertain to average over."
-    if economics.stayer_acceptance != 1:
-        return "empc is left out: it presumes that every stayer who is offered something takes it."
     return ""
 
 
@@ -54,7 +54,7 @@ def expected_max_profit(curve: Curve, payoff: MeanPayoff, offer: RetentionOffer)
 
     alpha, beta = acceptance_shape(offer)
     nodes, weights = roots_sh_jacobi(NODES, alpha + beta - 1, alpha)
-    kept = mean_value(offer, payoff.gain) - offer.offer_cost
+    kept = gain_if_accepted(offer, payoff.gain)
     thinned = curve.thinned(CURVE_POINTS)
     profits = [max_profit(thinned, MeanPayoff(node * kept - offer.contact_cost, payoff.loss)) for node in nodes]
     average: FloatArray = np.tensordot(weights / weights.sum(), np.array(profits), axes=1)
@@ -66,10 +66,10 @@ def acceptance_shape(offer: RetentionOffer) -> tuple[float, float]:
     return ACCEPTANCE_CERTAINTY * offer.acceptance, ACCEPTANCE_CERTAINTY * (1 - offer.acceptance)
 
 
-def mean_value(offer: RetentionOffer, mean_gain: FloatArray) -> FloatArray:
-    """The average value of a kept customer, taken back from the average gain of a contact."""
-    value: FloatArray = (mean_gain + offer.contact_cost) / offer.acceptance + offer.offer_cost
-    return value
+def gain_if_accepted(offer: RetentionOffer, mean_gain: FloatArray) -> FloatArray:
+    """What an accepted offer earns on average, value less offer, taken back from the average gain of a contact."""
+    kept: FloatArray = (mean_gain + offer.contact_cost) / offer.acceptance
+    return kept
 
 
 def with_empulse(drawn: Draws, rows: Holdout, scores: Mapping[str, FloatArray], economics: Economics | None) -> Draws:
@@ -82,7 +82,7 @@ def with_empulse(drawn: Draws, rows: Holdout, scores: Mapping[str, FloatArray], 
 
 
 def _empulse_values(name: str, rows: Holdout, probability: FloatArray, economics: Economics | None) -> dict[Key, float]:
-    from empulse.metrics import empc_score, max_profit_score  # heavy: it brings sympy
+    from empulse.metrics import max_profit_score  # heavy: it brings sympy
 
     gain, loss = rows.payoffs.gain.mean(), rows.payoffs.loss.mean()
     churned = rows.churned.astype(int)
@@ -90,14 +90,28 @@ def _empulse_values(name: str, rows: Holdout, probability: FloatArray, economics
     found: dict[Key, float] = {(name, "max_profit"): float(best)}
     if isinstance(economics, RetentionOffer) and not reason_without_empc(economics):
         alpha, beta = acceptance_shape(economics)
-        value = empc_score(
-            churned,
-            probability,
-            alpha=alpha,
-            beta=beta,
-            clv=float(mean_value(economics, gain)),
-            incentive_cost=economics.offer_cost,
-            contact_cost=economics.contact_cost,
+        found[name, "empc"] = float(
+            _empc()(
+                churned,
+                probability,
+                alpha=alpha,
+                beta=beta,
+                kept=float(gain_if_accepted(economics, gain)),
+                contact_cost=economics.contact_cost,
+                stayer_cost=float(loss),
+            )
         )
-        found[name, "empc"] = float(value)
     return found
+
+
+@cache
+def _empc() -> Any:
+    """EMPC as empulse defines it, except that only some of the stayers take the offer: `empc_score` presumes all."""
+    import sympy
+    from empulse.metrics import CostMatrix, MaxProfit, Metric
+    from sympy.stats import Beta
+
+    alpha, beta, kept, contact_cost, stayer_cost = sympy.symbols("alpha beta kept contact_cost stayer_cost")
+    acceptance = Beta("acceptance", alpha, beta)
+    payoffs = CostMatrix().add_tp_benefit(acceptance * kept).add_tp_cost(contact_cost).add_fp_cost(stayer_cost)
+    return Metric(payoffs.constrain(acceptance, 0, 1), MaxProfit())

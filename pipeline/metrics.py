@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.bootstrap import Draws, Interval, Key, Statistics, bootstrap, group_sums, ratio
+from pipeline.calibration import calibration_bins
 from pipeline.campaign import Groups, campaign_statistics
 from pipeline.economics import Economics, FloatArray, Payoffs, RetentionOffer
 from pipeline.holdout import Holdout, canonical_order, checked_probability, holdout_of
@@ -31,7 +32,6 @@ METRICS = (
     "max_profit",
     "empc",
 )
-CALIBRATION_BINS = 10
 SMALLEST = float(np.finfo(np.float64).eps)  # scikit-learn's: a certain and wrong probability costs a finite loss
 
 
@@ -109,12 +109,6 @@ def metrics_of(drawn: Draws, rung: str) -> dict[str, Interval]:
 def interval_of(drawn: Draws, *key: str) -> Interval:
     """The interval of one figure; that of a distance is recentred."""
     return drawn.interval(*key, recentred=key[-1] == "calibration_error")
-
-
-def calibration_bins(probability: FloatArray) -> NDArray[np.int64]:
-    """The bin of each row: ten bins of equal mass, fewer where many rows share a probability."""
-    edges = np.quantile(probability, np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1])
-    return np.unique(np.searchsorted(edges, probability, side="left"), return_inverse=True)[1]
 
 
 def log_losses(churned: FloatArray, probability: FloatArray) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -85,7 +86,7 @@ def _groups_of_numbers(cut: Slice, values: NDArray[np.float64]) -> Iterator[tupl
         return
     edges = sorted(cut.edges) if cut.edges else np.unique(np.quantile(known, [0.25, 0.5, 0.75])).tolist()
     yield f"below {_short(edges[0])}", values < edges[0]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         yield f"{_short(low)} to {_short(high)}", (values >= low) & (values < high)
     yield f"{_short(edges[-1])} or more", values >= edges[-1]
 

@@ -57,7 +57,7 @@ def verdict_of(
     chosen = next(name for name in simplest_first(list(profits)) if not _beaten(name, comparisons))
     reasons = [_sentence(comparison, currency) for comparison in comparisons if _matters(chosen, comparison)]
     reasons.append(_against_nobody(chosen, profits[chosen], currency))
-    reasons.append(_against_chance(chosen, chance[chosen], currency))
+    reasons.append(_against_chance(chance[chosen], currency))
     return Verdict(chosen, tuple(reasons))
 
 
@@ -88,13 +88,15 @@ def _sentence(comparison: Comparison, currency: str) -> str:
 
 
 def _against_nobody(name: str, profit: Interval, currency: str) -> str:
-    earned = f"{money(profit.value, currency)} a month more than contacting nobody (95 % interval {money_range(profit)})"
+    earned = (
+        f"{money(profit.value, currency)} a month more than contacting nobody (95 % interval {money_range(profit)})"
+    )
     if profit.is_above_zero:
         return f"The {name} rung earns {earned}."
     return f"The {name} rung is not shown to earn anything: it made {earned}."
 
 
-def _against_chance(name: str, difference: Interval, currency: str) -> str:
+def _against_chance(difference: Interval, currency: str) -> str:
     interval = f"95 % interval {money_range(difference)}"
     if difference.is_above_zero:
         by = f"{money(difference.value, currency)} a month more"

@@ -1,0 +1,58 @@
+"""The numbers that a release must meet, each with the reason for it. Change one here and nowhere else."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateRules:
+    """Thresholds of the gate. A share is of the thing named beside it."""
+
+    # With fewer leavers the interval of the ranking alone is wider than 0.15 and says nothing.
+    least_churners: int = 50
+
+    # What two orders of one sum differ by; a stored model that differs by more is another model.
+    reproduction_tolerance: float = 1e-9
+
+    # A standard deviation of 0.05 in log-odds moves a rate of 5 % to 5.25 %: whoever scores flatter scores nobody.
+    least_spread_log_odds: float = 0.05
+
+    # A coin ranks at 0.5.
+    ranking_floor: float = 0.5
+
+    # Published churn models that hold up on later months rank at 0.65 to 0.95; above, the future has leaked in.
+    ranking_ceiling: float = 0.97
+
+    # No single honest field ranks like that: it is the label under another name, or was written after it.
+    field_ranking_ceiling: float = 0.97
+
+    # Skill is the share of the base rate's log loss that a model saves. Losing a tenth of the loss between training and
+    # later months is ageing; more is memory of the training rows.
+    most_lost_skill: float = 0.15
+
+    # Observed over predicted churn. Rates drift by some 10 % between seasons; beyond this the budget goes wrong.
+    calibration_ratio_low: float = 0.85
+    calibration_ratio_high: float = 1.18
+
+    # 1 is perfect; below, high and low probabilities are exaggerated and expected values with them.
+    calibration_slope_low: float = 0.8
+    calibration_slope_high: float = 1.25
+
+    # Mean distance of predicted and observed rates in ten bins, as a share of the base rate.
+    most_calibration_error_share: float = 0.25
+
+    # A model may earn this much less than the rule and than the champion, as a share of their profit, before the lower
+    # end of the paired interval calls it worse. Without a margin an equal model would be refused half of the time.
+    rule_margin_share: float = 0.10
+    champion_margin_share: float = 0.10
+
+    # Log loss in a slice may exceed the baseline's by this share before it counts, however certain the excess is.
+    slice_margin_share: float = 0.01
+
+    # A field that moves the probability the wrong way by less than this share of the mean probability is noise, not a
+    # direction; and this share of the rows may go the wrong way by more.
+    direction_tolerance_share: float = 0.10
+    most_contrary_rows_share: float = 0.05
+
+    # Rows that the behavioural checks score again and again; more find nothing new.
+    behaviour_rows: int = 2_000
+    train_rows: int = 20_000
