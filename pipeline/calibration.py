@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.bootstrap import Interval, Key, Statistics, bootstrap, group_sums, ratio
+from pipeline.bootstrap import Draws, Interval, Key, Statistics, group_sums, ratio
 from pipeline.economics import FloatArray
 from pipeline.holdout import Holdout
-from pipeline.settings import Settings
 
 BINS = 10
+OBSERVED = "observed"
 
 
 @dataclass(frozen=True)
@@ -28,25 +28,30 @@ def calibration_bins(probability: FloatArray) -> NDArray[np.int64]:
     return np.unique(np.searchsorted(edges, probability, side="left"), return_inverse=True)[1]
 
 
-def calibration_curve(rows: Holdout, probability: FloatArray, settings: Settings) -> tuple[CalibrationBin, ...]:
+def calibration_curve(drawn: Draws, name: str, probability: FloatArray) -> tuple[CalibrationBin, ...]:
     """The bins of one rung, lowest probability first; intervals are clustered by customer."""
     bins = calibration_bins(probability)
-    count = int(bins.max()) + 1
-    drawn = bootstrap(
-        [_observed(rows, bins, count)], rows.customers, rounds=settings.bootstrap_rounds, seed=settings.seed
+    rows = np.bincount(bins)
+    predicted = np.bincount(bins, weights=probability) / rows
+    return tuple(
+        CalibrationBin(int(rows[i]), float(predicted[i]), drawn.interval(name, OBSERVED, str(i)))
+        for i in range(len(rows))
     )
-    sizes = np.bincount(bins, minlength=count)
-    predicted = np.bincount(bins, weights=probability, minlength=count) / sizes
-    return tuple(CalibrationBin(int(sizes[i]), float(predicted[i]), drawn.interval(str(i))) for i in range(count))
 
 
-def _observed(rows: Holdout, bins: NDArray[np.int64], count: int) -> Statistics:
-    shape = (count, rows.customers)
-    left = group_sums(bins, rows.customer, rows.churned, shape=shape)
-    people = group_sums(bins, rows.customer, np.ones(len(rows)), shape=shape)
+def calibration_statistics(key: Key, rows: Holdout, probability: FloatArray) -> Statistics:
+    """Observed against predicted: overall, on average over the bins, and the observed share of each bin."""
+    bins = calibration_bins(probability)
+    shape = (int(bins.max()) + 1, rows.customers)
+    values = (np.ones(len(rows)), rows.churned, probability)
+    sums = [group_sums(bins, rows.customer, value, shape=shape) for value in values]
 
     def figures(counts: FloatArray) -> dict[Key, FloatArray]:
-        observed = ratio(left @ counts, people @ counts)
-        return {(str(i),): observed[i] for i in range(count)}
+        people, left, promised = (each @ counts for each in sums)
+        observed = ratio(left, people)
+        return {
+            (*key, "calibration_error"): ratio(np.abs(left - promised).sum(axis=0), people.sum(axis=0)),
+            (*key, "calibration_ratio"): ratio(left.sum(axis=0), promised.sum(axis=0)),
+        } | {(*key, OBSERVED, str(i)): observed[i] for i in range(len(observed))}
 
     return figures

@@ -119,7 +119,7 @@ def evaluate_rungs(
         comparisons=comparisons,
         against_chance=chance,
         contacts={name: judged.drawn.values[name, "contacts"] for name in judged.names},
-        calibration={name: calibration_curve(rows, judged.scores[name], settings) for name in judged.names},
+        calibration={name: calibration_curve(judged.drawn, name, judged.scores[name]) for name in judged.names},
         verdict=verdict,
         slices=slice_figures(judged.drawn, judged.groups, rows, judged.names),
         errors=error_analysis(scorer, frame, rows, p, groups=judged.groups, fields=dataset.fields()),

@@ -135,7 +135,7 @@ def promote_decided(root: Path, path: UPath, digest: str, *, at: datetime) -> Po
 def _checked(name: str, function: CheckFunction, case: Case, rules: GateRules) -> Check:
     try:
         passed, reason = function(case, rules)
-    except Exception as error:  # noqa: BLE001  (fail closed: whatever cannot be checked is refused)
+    except Exception as error:  # fail closed: whatever cannot be checked is refused
         return Check(name, False, f"{type(error).__name__}: {str(error)[:500]}")
     return Check(name, bool(passed), reason)
 

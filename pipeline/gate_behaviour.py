@@ -1,7 +1,5 @@
 """Checks of how a candidate behaves when its input is changed on purpose (after Ribeiro et al. 2020, CheckList)."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -42,8 +40,8 @@ def follows_declared_directions(case: Case, rules: GateRules) -> Finding:
 
 def _scored_with_other_names(case: Case, frame: pd.DataFrame) -> FloatArray:
     """Scores from a frame that also holds customer and month, both of other rows; the label stays out of sight."""
-    columns: dict[str, Any] = {name: frame[name].to_numpy()[::-1] for name in ("customer_id", "snapshot")}
-    columns |= dict(fields_of(case.release, frame))
+    others = {name: frame[name].to_numpy()[::-1] for name in ("customer_id", "snapshot")}
+    columns = others | fields_of(case.release, frame)
     return np.asarray(case.release.scorer.probability(columns, len(frame)), dtype=np.float64)
 
 

@@ -1,4 +1,4 @@
-"""What the gate looks at, read anew from the disk: the candidate's release, the champion's, the report, the test rows."""
+"""What the gate looks at, read anew from the disk: the candidate's release, the champion's, the report; and the rows."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.bootstrap import Draws
 from pipeline.campaign import Groups
 from pipeline.declaration import Dataset
-from pipeline.economics import Columns, FloatArray
+from pipeline.economics import FloatArray
 from pipeline.errors import ReleaseError
 from pipeline.holdout import Holdout, canonical_order, checked_probability, holdout_of_frame
 from pipeline.metrics import drawn_metrics
@@ -46,7 +46,7 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One candidate before the gate. Whatever cannot be read or scored raises, and so refuses every check that needs it.
+    """One candidate before the gate. What cannot be read or scored raises, and so fails every check that needs it.
 
     Args:
         train: the rows that the candidate was fitted on.
@@ -142,7 +142,7 @@ class Case:
         return drawn_metrics(self.holdout, checked, self.settings, groups=self.groups)
 
 
-def fields_of(release: Release, frame: pd.DataFrame) -> Columns:
+def fields_of(release: Release, frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
     """The columns that a release may look at: its declared fields, never the customer, the month or the label."""
     return {field.name: frame[field.name].to_numpy() for field in release.fields}
 

@@ -22,6 +22,7 @@ from pipeline.slices import SMALL_CHURNERS, SMALL_ROWS
 from pipeline.wording import figure, money_figure, number, percent
 
 CheckFunction = Callable[[Case, GateRules], Finding]
+REPORTED = ("profit", "log_loss")
 LOOKS = 2  # profit is compared with the rule and with the champion
 
 
@@ -42,8 +43,7 @@ def stored_bytes(case: Case, rules: GateRules) -> Finding:
 def report_belongs(case: Case, rules: GateRules) -> Finding:  # noqa: ARG001
     """The report is the one in the release, about these rows, this data and this model."""
     manifest, report = case.release.manifest, case.report
-    drawn = case.drawn.values[("candidate", "profit")]
-    stated = float(report["rungs"][manifest.rung]["profit"]["value"])
+    stated = report["rungs"][manifest.rung]
     pairs = {
         "dataset": (report["dataset"], case.dataset.name),
         "run month": (report["run_key"], manifest.run_key),
@@ -51,8 +51,10 @@ def report_belongs(case: Case, rules: GateRules) -> Finding:  # noqa: ARG001
         "data version of the release": (manifest.data_version, case.candidate.data_version),
         "digest of the test rows": (report["test_digest"], frame_digest(case.test)),
         "report in the release": (manifest.files["evaluation.json"].sha256, case.candidate.report_digest),
-        "profit of the rung": (number(stated), number(drawn)),
     }
+    for name in REPORTED:  # the report's figures are those of the stored model on these rows
+        found, wanted = float(stated[name]["value"]), case.drawn.values["candidate", name]
+        pairs[f"{name} of the rung"] = (f"{found:.9g}", f"{wanted:.9g}")
     wrong = [
         f"{what}: {found:.24} instead of {wanted:.24}" for what, (found, wanted) in pairs.items() if found != wanted
     ]
@@ -109,7 +111,7 @@ def no_leaking_field(case: Case, rules: GateRules) -> Finding:
     """No field alone tells who leaves."""
     named = [field.name for field in case.dataset.fields() if field.in_model]
     found = {name: field_ranking(case.rows[name], case.holdout.churned) for name in named}
-    leaking = [name for name in named if found[name] >= rules.field_ranking_ceiling]
+    leaking = [name for name in named if not found[name] < rules.field_ranking_ceiling]
     best = max(found, key=found.__getitem__)
     suspects = ", ".join(leaking) or f"the strongest is {best}"
     return not leaking, f"{suspects}: ROC-AUC {found[best]:.3f} alone (below {rules.field_ranking_ceiling})"

@@ -127,8 +127,9 @@ def frame_digest(frame: pd.DataFrame) -> str:
 
 
 def _column_bytes(column: pd.Series) -> bytes:
-    """Numbers and truth values as little-endian doubles, one bit pattern for a missing one; the rest as JSON text."""
+    """Numbers and truth values as little-endian doubles with one bit pattern for a missing one; the rest as codes."""
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         return np.where(np.isnan(values), np.nan, values + 0.0).astype("<f8").tobytes()
-    return json.dumps([None if pd.isna(value) else str(value) for value in column]).encode()
+    codes, unique = pd.factorize(np.asarray(column, dtype=object), sort=True)
+    return json.dumps([str(value) for value in unique]).encode() + codes.astype("<i8").tobytes()

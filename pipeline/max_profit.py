@@ -22,7 +22,7 @@ from pipeline.ranking import Curve
 
 ACCEPTANCE_CERTAINTY = 20.0  # alpha + beta of the acceptance's Beta distribution: as in the paper, Beta(6, 14)
 NODES = 20
-CURVE_POINTS = 400
+CURVE_POINTS = 1_500
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.bootstrap import Draws, Interval, Key, Statistics, bootstrap, group_sums, ratio
-from pipeline.calibration import calibration_bins
+from pipeline.calibration import calibration_statistics
 from pipeline.campaign import Groups, campaign_statistics
 from pipeline.economics import Economics, FloatArray, Payoffs, RetentionOffer
 from pipeline.holdout import Holdout, canonical_order, checked_probability, holdout_of
@@ -93,6 +93,7 @@ def drawn_metrics(
         statistics.append(campaign_statistics(name, rows, p, groups or {}))
         statistics.append(_rank_statistics((name,), rows, p, economics))
         statistics.append(_loss_statistics((name,), rows, p))
+        statistics.append(calibration_statistics((name,), rows, p))
         for group, inside in (groups or {}).items():
             statistics += _group_statistics((*group, name), rows.only(inside), p[inside])
     statistics += [_size_statistics(group, rows.only(inside)) for group, inside in (groups or {}).items()]
@@ -135,20 +136,14 @@ def _rank_statistics(key: Key, rows: Holdout, p: FloatArray, economics: Economic
 
 
 def _loss_statistics(key: Key, rows: Holdout, p: FloatArray) -> Statistics:
-    """Everything that is a sum over rows: losses, and observed against predicted in each calibration bin."""
-    bins = calibration_bins(p)
-    shape = (int(bins.max()) + 1, rows.customers)
-    values = (np.ones(len(rows)), rows.churned, p, log_losses(rows.churned, p), (p - rows.churned) ** 2)
-    sums = [group_sums(bins, rows.customer, value, shape=shape) for value in values]
+    log_loss, brier = _total(rows, log_losses(rows.churned, p)), _total(rows, (p - rows.churned) ** 2)
+    people = _total(rows, np.ones(len(rows)))
 
     def figures(counts: FloatArray) -> dict[Key, FloatArray]:
-        people, left, promised, log_loss, brier = (each @ counts for each in sums)
-        total = people.sum(axis=0)
+        total = (people @ counts)[0]
         return {
-            (*key, "log_loss"): ratio(log_loss.sum(axis=0), total),
-            (*key, "brier"): ratio(brier.sum(axis=0), total),
-            (*key, "calibration_error"): ratio(np.abs(left - promised).sum(axis=0), total),
-            (*key, "calibration_ratio"): ratio(left.sum(axis=0), promised.sum(axis=0)),
+            (*key, "log_loss"): ratio((log_loss @ counts)[0], total),
+            (*key, "brier"): ratio((brier @ counts)[0], total),
         }
 
     return figures

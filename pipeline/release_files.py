@@ -82,8 +82,11 @@ def _refuse_strangers(folder: Path) -> None:
     """The folder must hold exactly the files of a release, all of them plain."""
     if folder.is_symlink() or not folder.is_dir():
         raise damaged(folder, "a folder", "a link" if folder.is_symlink() else "none")
-    with os.scandir(folder) as entries:
-        is_plain = {entry.name: entry.is_file(follow_symlinks=False) for entry in entries}
+    try:
+        with os.scandir(folder) as entries:
+            is_plain = {entry.name: entry.is_file(follow_symlinks=False) for entry in entries}
+    except OSError as error:
+        raise damaged(folder, "a folder that can be read", str(error)) from error
     wanted = {MANIFEST_FILE, *FILES}
     wrong = [f"{name} is missing" for name in sorted(wanted - set(is_plain))]
     wrong += [f"{name} is foreign" for name in sorted(set(is_plain) - wanted)]

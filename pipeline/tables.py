@@ -49,6 +49,7 @@ class Table:
             `None` is only allowed in a dataset that has a single snapshot.
         happened_at: timestamp that the row speaks of; windows are counted in it. Defaults to `known_at`.
         max_quarantined_share: above this share of bad rows the month is stopped.
+        may_be_empty: whether a month without a single row is normal (contacts, complaints); else it is stopped.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Table:
     known_at: str | None = None
     happened_at: str | None = None
     max_quarantined_share: float = 0.02
+    may_be_empty: bool = False
     description: str = ""
 
     def __post_init__(self) -> None:

@@ -65,15 +65,14 @@ def _tenure(customers: Customers, now: int) -> FloatArray:
 
 def _poor_value(customers: Customers) -> FloatArray:
     """Price against what the customer gets out of it."""
-    gigabytes = np.exp(customers.taste + customers.engagement)
-    dear = np.log(customers.price / (8.0 + 7.0 * np.sqrt(gigabytes)))
+    dear = np.log(customers.price / (8.0 + 7.0 * np.sqrt(customers.gigabytes)))
     bill_shock = np.interp(customers.overage_usd, [0.0, 5.0, 20.0], [0.0, 0.4, 1.2])
     return np.interp(dear, [-0.4, 0.0, 0.3, 0.7], [-0.7, 0.0, 1.4, 2.6]) + bill_shock
 
 
 def _lost_interest(customers: Customers) -> FloatArray:
-    before = (customers.engagement_1_month_ago + customers.engagement_2_months_ago) / 2.0
-    return np.interp(before - customers.engagement, [0.15, 0.3, 0.5, 0.8], [0.0, 1.2, 2.5, 3.0])
+    before = (customers.gigabytes_1_month_ago + customers.gigabytes_2_months_ago) / 2.0
+    return np.interp(1.0 - customers.gigabytes / before, [0.15, 0.25, 0.4, 0.6], [0.0, 1.2, 2.4, 3.2])
 
 
 def _price_raised(customers: Customers, now: int) -> FloatArray:
@@ -88,7 +87,7 @@ def _competition(customers: Customers, pressure: FloatArray) -> FloatArray:
 
 
 def _unpaid(customers: Customers) -> FloatArray:
-    failures = customers.failures + 0.7 * customers.failures_1_month_ago
+    failures = customers.failures + customers.failures_1_month_ago
     weight = np.where(customers.payment_method == v.INVOICE, 1.4, 0.9)
     return weight * np.interp(failures, [0.0, 1.0, 2.0, 4.0], [0.0, 0.8, 1.7, 2.2])
 

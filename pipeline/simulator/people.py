@@ -66,6 +66,7 @@ def _people(number: IntArray, signed_up_at: IntArray, draws: Draws, young_share:
     plan = draws.code("people/plan", number, _PLAN_SHARES)
     contract = draws.code("people/contract", number, _CONTRACT_SHARES)
     term = np.array(v.CONTRACT_DAYS, dtype=np.int64)[contract] * DAY
+    taste = np.log([p.typical_gigabytes for p in v.PLANS])[plan] + 0.6 * draws.normal("people/taste", number)
     nothing, never, none = (np.zeros(len(number), dtype=kind) for kind in (np.float64, np.int64, np.int8))
     return Customers(
         number=number,
@@ -78,12 +79,12 @@ def _people(number: IntArray, signed_up_at: IntArray, draws: Draws, young_share:
         contract_ends_at=np.where(term > 0, signed_up_at + term, 0),
         price=_price(plan, contract, draws.uniform("people/price", number)),
         price_raised_at=never,
-        taste=np.log([p.typical_gigabytes for p in v.PLANS])[plan] + 0.6 * draws.normal("people/taste", number),
+        taste=taste,
         engagement=nothing,
-        engagement_1_month_ago=nothing,
-        engagement_2_months_ago=nothing,
         months_of_decline_left=none,
-        gigabytes=nothing,
+        gigabytes=np.exp(taste),
+        gigabytes_1_month_ago=np.exp(taste),
+        gigabytes_2_months_ago=np.exp(taste),
         overage_usd=nothing,
         unreliability=draws.normal("people/unreliability", number),
         failures=none,
@@ -124,11 +125,13 @@ def _with_running_contracts(customers: Customers, month: Month, draws: Draws) ->
     age = (passed * np.where(term > 0, np.minimum(term, tenure), tenure)).astype(np.int64)
     started = month.start - age
     engagement = 0.2 * draws.normal("people/engagement", number)
+    gigabytes = np.exp(customers.taste + engagement)
     return replace(
         customers,
         contract_started_at=started,
         contract_ends_at=np.where(term > 0, started + term, 0),
         engagement=engagement,
-        engagement_1_month_ago=engagement,
-        engagement_2_months_ago=engagement,
+        gigabytes=gigabytes,
+        gigabytes_1_month_ago=gigabytes,
+        gigabytes_2_months_ago=gigabytes,
     )

@@ -35,10 +35,10 @@ class Customers:
 
     taste: FloatArray
     engagement: FloatArray
-    engagement_1_month_ago: FloatArray
-    engagement_2_months_ago: FloatArray
     months_of_decline_left: CodeArray
     gigabytes: FloatArray
+    gigabytes_1_month_ago: FloatArray
+    gigabytes_2_months_ago: FloatArray
     overage_usd: FloatArray
 
     unreliability: FloatArray

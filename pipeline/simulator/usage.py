@@ -20,10 +20,24 @@ def using(customers: Customers, life: Life) -> tuple[Customers, list[Batch]]:
     """A month of usage: one batch for each week that ends in it."""
     customers = _engaged(customers, life)
     weeks = [_week(customers, life, int(ended_at), place) for place, ended_at in enumerate(life.month.mondays())]
-    used = np.zeros(len(customers))
+    return _remembered(customers, life, weeks), weeks
+
+
+def _remembered(customers: Customers, life: Life, weeks: list[Batch]) -> Customers:
+    """The customers with their gigabytes of this month, as of a whole month for those who came in the midst of it."""
+    used, there = np.zeros(len(customers)), np.zeros(len(customers))
     for batch in weeks:
-        used[np.searchsorted(customers.number, batch.numbers)] += np.asarray(batch.columns["gigabytes"])
-    return replace(customers, gigabytes=used * (_WEEKS_A_MONTH / len(weeks))), weeks
+        place = np.searchsorted(customers.number, batch.numbers)
+        used[place] += np.asarray(batch.columns["gigabytes"])
+        there[place] += np.asarray(batch.columns["part"])
+    gigabytes = np.where(there > 0.5, _WEEKS_A_MONTH * used / np.maximum(there, 0.5), customers.gigabytes)
+    is_new = customers.signed_up_at >= life.month.start
+    return replace(
+        customers,
+        gigabytes=gigabytes,
+        gigabytes_1_month_ago=np.where(is_new, gigabytes, customers.gigabytes),
+        gigabytes_2_months_ago=np.where(is_new, gigabytes, customers.gigabytes_1_month_ago),
+    )
 
 
 def _engaged(customers: Customers, life: Life) -> Customers:
@@ -33,8 +47,6 @@ def _engaged(customers: Customers, life: Life) -> Customers:
     return replace(
         customers,
         engagement=0.93 * customers.engagement + step,
-        engagement_1_month_ago=customers.engagement,
-        engagement_2_months_ago=customers.engagement_1_month_ago,
         months_of_decline_left=np.maximum(left - 1, 0).astype(np.int8),
     )
 
@@ -54,6 +66,7 @@ def _week(customers: Customers, life: Life, ended_at: int, place: int) -> Batch:
         columns={
             "week_started_at": np.full(len(present), ended_at - 7 * DAY),
             "week_ended_at": np.full(len(present), ended_at),
+            "part": part,
             "minutes": np.round(part * season * _minutes(present, luck["minutes"]), 1),
             "gigabytes": np.round(part * season * _gigabytes(present, luck["gigabytes"]), 3),
             "active_days": np.round(part * _active_days(present, luck["days"])).astype(np.int64),

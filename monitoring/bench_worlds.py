@@ -1,0 +1,224 @@
+"""Made-up months whose sketches are drawn without drawing a single customer, so that 100,000 cost no more than 2,000.
+
+Exact where it matters: quantiles of a sample are order statistics, whose joint law is that of gamma spacings (David and
+Nagaraja 2003, chapter 2); shares are multinomial; correlations come from a Wishart matrix. Unlike in rows, the noise of
+different figures of one month is independent, which makes the largest of them larger: false alarms err on the high side.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import special
+
+from monitoring.sketches import LEVELS
+from monitoring.stack import Layout, Stack
+from pipeline.economics import FloatArray
+
+Shape = Callable[[FloatArray], FloatArray]
+SHAPES: dict[str, Shape] = {  # quantile functions; counts and amounts are lopsided, as they are in every company
+    "price": lambda u: 50 + 10 * special.ndtri(u),
+    "usage": lambda u: special.gammaincinv(2.0, u),
+    "days": lambda u: -np.log1p(-u),
+    "spend": lambda u: np.exp(0.75 * special.ndtri(u)),
+    "tickets": lambda u: np.ceil(special.pdtrik(u, 2.0)),
+}
+CATEGORIES: dict[str, tuple[float, ...]] = {
+    "contract": (0.55, 0.25, 0.20),
+    "payment": (0.40, 0.30, 0.20, 0.10),
+    "region": (0.20, 0.20, 0.20, 0.20, 0.20),
+    "device": (0.50, 0.50),
+    "plan": (0.45, 0.35, 0.15, 0.05),
+}
+BLOCKS = 4  # of each shape there is one number in each block; numbers of a block go together
+SEASONAL_BLOCKS, SEASONAL_CATEGORIES = 2, ("contract", "payment")
+TOGETHER, APART = 0.6, 0.1
+MISSING_SHARE = 0.01
+GRID = 20_000
+
+LAYOUT = Layout(
+    tuple(f"{shape}_{block}" for shape in SHAPES for block in range(BLOCKS)),
+    tuple((name, f"{name}_{i}") for name, shares in CATEGORIES.items() for i in range(len(shares))),
+)
+IS_SEASONAL_NUMBER = np.array([int(name[-1]) < SEASONAL_BLOCKS for name in LAYOUT.numbers])
+IS_SEASONAL_CATEGORY = np.array([name in SEASONAL_CATEGORIES for name in LAYOUT.categories])
+
+
+@dataclass(frozen=True)
+class World:
+    """How months differ though nothing is wrong; all in standard deviations of the figure that moves.
+
+    Args:
+        season: amplitude of the yearly cycle of the seasonal fields.
+        jitter: standard deviation of what each month adds to each figure.
+        memory: correlation of that with the month before.
+        trend: what a year adds to the numbers of the first two blocks.
+    """
+
+    name: str
+    season: float = 0.0
+    jitter: float = 0.0
+    memory: float = 0.0
+    trend: float = 0.0
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What months are drawn from, shape (worlds, months, ...) each.
+
+    Args:
+        moved: what the season and chance add to each number, in standard deviations.
+        added: what a fault adds to each number, in standard deviations.
+        times: what a fault multiplies it by.
+        zeroed: share of its values that a fault sets to zero.
+        missing: probability of no value.
+        shares: probabilities of the values of categories.
+        correlations: of pairs of numbers.
+    """
+
+    moved: FloatArray
+    added: FloatArray
+    times: FloatArray
+    zeroed: FloatArray
+    missing: FloatArray
+    shares: FloatArray
+    correlations: FloatArray
+
+    def only(self, months: slice) -> "Truth":
+        """Some of the months."""
+        return replace(self, **{name: values[:, months] for name, values in vars(self).items()})
+
+
+def truth_of(world: World, worlds: int, months: int, random: np.random.Generator) -> Truth:
+    """The parameters of `months` consecutive months of some worlds."""
+    n, pairs = len(LAYOUT.numbers), len(LAYOUT.pairs)
+    steady = np.zeros((worlds, months, n))
+    missing_sd, base = np.sqrt(MISSING_SHARE * (1 - MISSING_SHARE)), base_correlations()
+    trend = world.trend / 12 * np.arange(months)[:, None] * IS_SEASONAL_NUMBER
+    return Truth(
+        moved=_season(world, worlds, months, IS_SEASONAL_NUMBER, random) + _jitter(world, (worlds, months, n), random) + trend,
+        added=steady,
+        times=steady + 1,
+        zeroed=steady,
+        missing=np.clip(MISSING_SHARE + missing_sd * _jitter(world, (worlds, months, n), random), 0.001, 1),
+        shares=_shares(world, worlds, months, random),
+        correlations=np.tanh(np.arctanh(base) + _jitter(world, (worlds, months, pairs), random)),
+    )
+
+
+def sampled(truth: Truth, customers: int, random: np.random.Generator) -> Stack:
+    """The sketches of months with that many customers."""
+    values = _faulty(_moved(_order_statistics(truth.moved.shape, customers, random), truth.moved), truth)
+    zeros = zero_shares() * (1 - truth.zeroed) + truth.zeroed
+    return Stack(
+        quantiles=values,
+        missing=random.binomial(customers, truth.missing) / customers,
+        zeros=random.binomial(customers, zeros) / customers,
+        shares=np.concatenate([_counts(p, customers, random) for p in _by_category(truth.shares)], axis=-1),
+        correlations=_correlations(truth.correlations, customers, random),
+    )
+
+
+def standard_deviations() -> FloatArray:
+    """Of each number, before anything happens to it."""
+    return _tables().std(axis=1)
+
+
+def zero_shares() -> FloatArray:
+    """Of each number, before anything happens to it."""
+    shares: FloatArray = (_tables() == 0).mean(axis=1)
+    return shares
+
+
+def base_correlations() -> FloatArray:
+    """Of each pair of numbers."""
+    return np.array([TOGETHER if a[-1] == b[-1] else APART for a, b in LAYOUT.pairs])
+
+
+def _tables() -> FloatArray:
+    """The quantile function of each number on an even grid, shape (numbers, GRID)."""
+    u = (np.arange(GRID) + 0.5) / GRID
+    return np.repeat([shape(u) for shape in SHAPES.values()], BLOCKS, axis=0)
+
+
+def _jitter(world: World, shape: tuple[int, ...], random: np.random.Generator) -> FloatArray:
+    """Chance by month, shape (worlds, months, ...): as large in every month, whatever the memory."""
+    drawn = world.jitter * random.standard_normal(shape)
+    for month in range(1, shape[1]):
+        drawn[:, month] = world.memory * drawn[:, month - 1] + np.sqrt(1 - world.memory**2) * drawn[:, month]
+    return drawn
+
+
+def _season(
+    world: World, worlds: int, months: int, is_seasonal: np.ndarray, random: np.random.Generator
+) -> FloatArray:
+    phase = random.uniform(0, 2 * np.pi, (worlds, 1, len(is_seasonal)))
+    cycle: FloatArray = world.season * np.sin(2 * np.pi * np.arange(months)[:, None] / 12 + phase) * is_seasonal
+    return cycle
+
+
+def _shares(world: World, worlds: int, months: int, random: np.random.Generator) -> FloatArray:
+    """The first value of each category moves; the others share what is left as before."""
+    cycle = _season(world, worlds, months, IS_SEASONAL_CATEGORY, random)
+    moved = cycle + _jitter(world, cycle.shape, random)
+    parts = []
+    for i, shares in enumerate(CATEGORIES.values()):
+        first = np.clip(shares[0] + np.sqrt(shares[0] * (1 - shares[0])) * moved[..., i], 0.01, 0.99)
+        rest = np.array(shares[1:]) / sum(shares[1:])
+        parts.append(np.concatenate([first[..., None], (1 - first[..., None]) * rest], axis=-1))
+    return np.concatenate(parts, axis=-1)
+
+
+def _order_statistics(shape: tuple[int, ...], customers: int, random: np.random.Generator) -> FloatArray:
+    """Quantiles of samples of the plain numbers, shape (*shape, LEVELS)."""
+    ranks = np.ceil(customers * (np.arange(LEVELS) + 0.5) / LEVELS)
+    steps = np.diff(ranks, prepend=0, append=customers + 1)
+    spacings = random.standard_gamma(steps, (*shape, LEVELS + 1))
+    u = np.cumsum(spacings[..., :-1], axis=-1) / spacings.sum(axis=-1, keepdims=True)
+    number = np.arange(shape[-1])[:, None]
+    found: FloatArray = _tables()[number, np.minimum((u * GRID).astype(np.int64), GRID - 1)]
+    return found
+
+
+def _moved(values: FloatArray, moved: FloatArray) -> FloatArray:
+    """A price moves for everybody alike; amounts and counts move in proportion, so that zero stays zero."""
+    tables = _tables()
+    sd, mean = tables.std(axis=1), tables.mean(axis=1)
+    is_price = np.array([name.startswith("price") for name in LAYOUT.numbers])
+    added = np.where(is_price, sd * moved, 0.0)[..., None]
+    times = np.where(is_price, 1.0, 1 + moved * sd / mean)[..., None]
+    return values * times + added
+
+
+def _faulty(values: FloatArray, truth: Truth) -> FloatArray:
+    changed = values * truth.times[..., None] + (truth.added * standard_deviations())[..., None]
+    if not truth.zeroed.any():
+        return changed
+    # all values are zero or more, so the zeroed ones become the lowest quantiles and the others close ranks above
+    level = (np.arange(LEVELS) + 0.5) / LEVELS
+    place = (level - truth.zeroed[..., None]) / (1 - truth.zeroed[..., None])
+    index = np.clip((place * LEVELS).astype(np.int64), 0, LEVELS - 1)
+    return np.where(place < 0, 0.0, np.take_along_axis(changed, index, axis=-1))
+
+
+def _by_category(shares: FloatArray) -> list[FloatArray]:
+    return np.split(shares, list(LAYOUT.first_shares[1:]), axis=-1)
+
+
+def _counts(shares: FloatArray, customers: int, random: np.random.Generator) -> FloatArray:
+    found: FloatArray = random.multinomial(customers, shares) / customers
+    return found
+
+
+def _correlations(wanted: FloatArray, customers: int, random: np.random.Generator) -> FloatArray:
+    """Sample correlations: the wanted ones plus the noise that a Wishart matrix has around the base ones."""
+    n, first, second = len(LAYOUT.numbers), *np.triu_indices(len(LAYOUT.numbers), 1)
+    matrix = np.eye(n)
+    matrix[first, second] = matrix[second, first] = base_correlations()
+    drawn = np.tril(random.standard_normal((*wanted.shape[:-1], n, n)), -1)
+    drawn[..., np.arange(n), np.arange(n)] = np.sqrt(random.chisquare(customers - 1 - np.arange(n), (*wanted.shape[:-1], n)))
+    factor = np.linalg.cholesky(matrix) @ drawn
+    scatter = factor @ np.swapaxes(factor, -1, -2)
+    sd = np.sqrt(np.diagonal(scatter, axis1=-2, axis2=-1))
+    noise = np.arctanh(scatter[..., first, second] / (sd[..., first] * sd[..., second])) - np.arctanh(base_correlations())
+    return np.tanh(np.arctanh(wanted) + noise)

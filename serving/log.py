@@ -1,0 +1,125 @@
+"""Hands predictions to the prediction log without making any caller wait, whatever becomes of the log."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from pipeline.prediction_log import Prediction, append
+from serving.considered import Considered
+
+MOST_WAITING = 20_000  # customers: some tens of megabytes
+CLOSE_SECONDS = 3.0
+
+logger = logging.getLogger("serving.log")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One answered request."""
+
+    request_id: str
+    answered_at: datetime
+    customers: Sequence[Mapping[str, Any]]
+    considered: Considered
+    fallback_reason: str
+
+
+class PredictionQueue:
+    """A bounded queue and the one thread that empties it.
+
+    Args:
+        append: writes predictions for good; may be slow, may raise.
+        count: told "dropped" or "failed" and how many predictions that cost.
+    """
+
+    def __init__(
+        self,
+        dataset: str,
+        root: Path,
+        *,
+        count: Callable[[str, int], None],
+        append: Callable[[Path, Sequence[Prediction]], None] = append,
+    ) -> None:
+        self._dataset, self._root, self._count, self._append = dataset, root, count, append
+        self._waiting: SimpleQueue[Entry] = SimpleQueue()
+        self._customers_waiting, self._lock = 0, threading.Lock()
+        self._closing, self._trouble = threading.Event(), ""
+        self._thread = threading.Thread(target=self._run, name="prediction log", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def offer(self, entry: Entry) -> None:
+        """Queue an answer, or drop and count it where the log does not keep up."""
+        customers = len(entry.customers)
+        with self._lock:
+            has_room = self._customers_waiting + customers <= MOST_WAITING
+            self._customers_waiting += customers if has_room else 0
+        if has_room:
+            self._waiting.put(entry)
+        else:
+            self._count("dropped", customers)
+
+    def close(self) -> None:
+        """Write what waits, for a few seconds at most."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join(CLOSE_SECONDS)
+
+    def _run(self) -> None:
+        while not (self._closing.is_set() and self._waiting.empty()):
+            try:
+                entry = self._waiting.get(timeout=0.2)
+            except Empty:
+                continue
+            self._write(entry)
+            with self._lock:
+                self._customers_waiting -= len(entry.customers)
+
+    def _write(self, entry: Entry) -> None:
+        try:
+            self._append(self._root, predictions_of(entry, self._dataset))
+            self._trouble = ""
+        except Exception as error:  # a broken log never breaks a prediction
+            self._count("failed", len(entry.customers))
+            if repr(error) != self._trouble:
+                self._trouble = repr(error)
+                logger.error("the prediction log cannot be written: %s", error)
+
+
+def predictions_of(entry: Entry, dataset: str) -> list[Prediction]:
+    """The rows of the log for one request."""
+    found = entry.considered
+    values = zip(
+        entry.customers,
+        found.probability.tolist(),
+        found.decisions.expected_value.tolist(),
+        found.decisions.contact.tolist(),
+        found.decisions.reason,
+        strict=True,
+    )
+    return [
+        Prediction(
+            id=f"{entry.request_id}-{i}",
+            predicted_at=entry.answered_at,
+            dataset=dataset,
+            source="online",
+            customer_id=customer["customer_id"],
+            probability=probability,
+            expected_value=expected_value,
+            contact=contact,
+            decision_reason=reason,
+            release=found.rung.release or "",
+            served_by=found.rung.served_by,
+            fallback_reason=entry.fallback_reason,
+            features={name: value for name, value in customer.items() if name != "customer_id"},
+            request_id=entry.request_id,
+        )
+        for i, (customer, probability, expected_value, contact, reason) in enumerate(values)
+    ]
