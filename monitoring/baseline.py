@@ -39,6 +39,20 @@ def left_out_weights(reference: Sequence[str]) -> FloatArray:
     return _or_all(np.where((season & far).any(axis=1, keepdims=True), season & far, season), others)
 
 
+def unrelated_months(reference: Sequence[str]) -> NDArray[np.bool_]:
+    """For each reference month, those whose left-out distance it had no part in; shape (reference, reference).
+
+    A strange month is also in the reference of the months that are compared with it, and lingers in the next one. What
+    is usual for a month must come from others, or every strange month would make itself look usual.
+    """
+    months, weights = _months(reference), left_out_weights(reference) > 0
+    adjacent = np.abs(months[:, None] - months[None, :]) <= 1
+    if len(reference) < YEAR:  # every month is compared with every other: there is no month that had no part
+        return ~adjacent
+    unrelated: NDArray[np.bool_] = ~(adjacent | weights | weights.T)
+    return unrelated
+
+
 def _same_season(months: NDArray[np.int64], reference: NDArray[np.int64]) -> NDArray[np.bool_]:
     apart = np.abs(months[:, None] - reference[None, :]) % YEAR
     near: NDArray[np.bool_] = np.minimum(apart, YEAR - apart) <= NEIGHBOURS
@@ -52,6 +66,8 @@ def _or_all(wanted: NDArray[np.bool_], everything: NDArray[np.bool_]) -> FloatAr
 
 
 def _months(keys: Sequence[str]) -> NDArray[np.int64]:
-    """Months since the year 0."""
+    """Months since the year 0; the places in the list where there are no months."""
+    if SNAPSHOT in keys:
+        return np.arange(len(keys))
     starts = [month_start(key) for key in keys]
     return np.array([start.year * YEAR + start.month - 1 for start in starts], dtype=np.int64)

@@ -35,6 +35,7 @@ SEASONAL_BLOCKS, SEASONAL_CATEGORIES = 2, ("contract", "payment")
 TOGETHER, APART = 0.6, 0.1
 MISSING_SHARE = 0.01
 GRID = 20_000
+MOST_TICKETS = 15
 
 LAYOUT = Layout(
     tuple(f"{shape}_{block}" for shape in SHAPES for block in range(BLOCKS)),
@@ -51,13 +52,15 @@ class World:
     Args:
         season: amplitude of the yearly cycle of the seasonal fields.
         jitter: standard deviation of what each month adds to each figure.
-        memory: correlation of that with the month before.
+        uneven: how differently the figures jitter: standard deviation of the log of their factors.
+        memory: correlation of what a month adds with what the month before added.
         trend: what a year adds to the numbers of the first two blocks.
     """
 
     name: str
     season: float = 0.0
     jitter: float = 0.0
+    uneven: float = 0.0
     memory: float = 0.0
     trend: float = 0.0
 
@@ -67,8 +70,7 @@ class Truth:
     """What months are drawn from, shape (worlds, months, ...) each.
 
     Args:
-        moved: what the season and chance add to each number, in standard deviations.
-        added: what a fault adds to each number, in standard deviations.
+        moved: what the season, chance or a fault adds to the mean of each number, in standard deviations.
         times: what a fault multiplies it by.
         zeroed: share of its values that a fault sets to zero.
         missing: probability of no value.
@@ -77,7 +79,6 @@ class Truth:
     """
 
     moved: FloatArray
-    added: FloatArray
     times: FloatArray
     zeroed: FloatArray
     missing: FloatArray
@@ -97,7 +98,6 @@ def truth_of(world: World, worlds: int, months: int, random: np.random.Generator
     trend = world.trend / 12 * np.arange(months)[:, None] * IS_SEASONAL_NUMBER
     return Truth(
         moved=_season(world, worlds, months, IS_SEASONAL_NUMBER, random) + _jitter(world, (worlds, months, n), random) + trend,
-        added=steady,
         times=steady + 1,
         zeroed=steady,
         missing=np.clip(MISSING_SHARE + missing_sd * _jitter(world, (worlds, months, n), random), 0.001, 1),
@@ -108,7 +108,7 @@ def truth_of(world: World, worlds: int, months: int, random: np.random.Generator
 
 def sampled(truth: Truth, customers: int, random: np.random.Generator) -> Stack:
     """The sketches of months with that many customers."""
-    values = _faulty(_moved(_order_statistics(truth.moved.shape, customers, random), truth.moved), truth)
+    values = _faulty(_values(_order_statistics(truth.moved.shape, customers, random), truth.moved), truth)
     zeros = zero_shares() * (1 - truth.zeroed) + truth.zeroed
     return Stack(
         quantiles=values,
@@ -117,11 +117,6 @@ def sampled(truth: Truth, customers: int, random: np.random.Generator) -> Stack:
         shares=np.concatenate([_counts(p, customers, random) for p in _by_category(truth.shares)], axis=-1),
         correlations=_correlations(truth.correlations, customers, random),
     )
-
-
-def standard_deviations() -> FloatArray:
-    """Of each number, before anything happens to it."""
-    return _tables().std(axis=1)
 
 
 def zero_shares() -> FloatArray:
@@ -143,7 +138,8 @@ def _tables() -> FloatArray:
 
 def _jitter(world: World, shape: tuple[int, ...], random: np.random.Generator) -> FloatArray:
     """Chance by month, shape (worlds, months, ...): as large in every month, whatever the memory."""
-    drawn = world.jitter * random.standard_normal(shape)
+    factors = np.exp(world.uneven * random.standard_normal((shape[0], 1, *shape[2:])))
+    drawn = world.jitter * factors * random.standard_normal(shape)
     for month in range(1, shape[1]):
         drawn[:, month] = world.memory * drawn[:, month - 1] + np.sqrt(1 - world.memory**2) * drawn[:, month]
     return drawn
@@ -170,28 +166,32 @@ def _shares(world: World, worlds: int, months: int, random: np.random.Generator)
 
 
 def _order_statistics(shape: tuple[int, ...], customers: int, random: np.random.Generator) -> FloatArray:
-    """Quantiles of samples of the plain numbers, shape (*shape, LEVELS)."""
+    """Quantiles of samples of the uniform distribution, shape (*shape, LEVELS)."""
     ranks = np.ceil(customers * (np.arange(LEVELS) + 0.5) / LEVELS)
-    steps = np.diff(ranks, prepend=0, append=customers + 1)
-    spacings = random.standard_gamma(steps, (*shape, LEVELS + 1))
-    u = np.cumsum(spacings[..., :-1], axis=-1) / spacings.sum(axis=-1, keepdims=True)
-    number = np.arange(shape[-1])[:, None]
-    found: FloatArray = _tables()[number, np.minimum((u * GRID).astype(np.int64), GRID - 1)]
+    spacings = random.standard_gamma(np.diff(ranks, prepend=0, append=customers + 1), (*shape, LEVELS + 1))
+    found: FloatArray = np.cumsum(spacings[..., :-1], axis=-1) / spacings.sum(axis=-1, keepdims=True)
     return found
 
 
-def _moved(values: FloatArray, moved: FloatArray) -> FloatArray:
-    """A price moves for everybody alike; amounts and counts move in proportion, so that zero stays zero."""
+def _values(u: FloatArray, moved: FloatArray) -> FloatArray:
+    """A price moves for everybody alike, an amount in proportion, and a count in its rate: it stays a whole number."""
     tables = _tables()
     sd, mean = tables.std(axis=1), tables.mean(axis=1)
-    is_price = np.array([name.startswith("price") for name in LAYOUT.numbers])
-    added = np.where(is_price, sd * moved, 0.0)[..., None]
-    times = np.where(is_price, 1.0, 1 + moved * sd / mean)[..., None]
-    return values * times + added
+    plain = tables[np.arange(len(tables))[:, None], np.minimum((u * GRID).astype(np.int64), GRID - 1)]
+    is_price, is_count = (np.array([name.startswith(shape) for name in LAYOUT.numbers]) for shape in ("price", "tickets"))
+    times = (1 + moved * sd / mean)[..., None]
+    values = np.where(is_price[:, None], plain + (sd * moved)[..., None], plain * times)
+    values[..., is_count, :] = _counted(u[..., is_count, :], (mean[:, None] * times)[..., is_count, :])
+    return values
+
+
+def _counted(u: FloatArray, rate: FloatArray) -> FloatArray:
+    """Quantiles of a Poisson distribution."""
+    return np.sum([u > special.pdtr(count, rate) for count in range(MOST_TICKETS)], axis=0, dtype=np.float64)
 
 
 def _faulty(values: FloatArray, truth: Truth) -> FloatArray:
-    changed = values * truth.times[..., None] + (truth.added * standard_deviations())[..., None]
+    changed = values * truth.times[..., None]
     if not truth.zeroed.any():
         return changed
     # all values are zero or more, so the zeroed ones become the lowest quantiles and the others close ranks above

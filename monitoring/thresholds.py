@@ -1,8 +1,9 @@
 """From which distance on a month is an alarm: worth a look at all, and further than this feature ever is by itself.
 
 A threshold is the larger of a material floor, the same for all fields, and `typical + c x scale`, what is usual for the
-field: mean and standard deviation of its distance when each reference month is left out and compared with the others.
-One `c` serves all fields and channels: it is chosen so that the largest distance of a month, in thresholds, passes 1 once
+field: mean and standard deviation of its distance when each reference month is left out and compared with the others,
+both of distances to the power of 2/3. Distances are roots of sums of squares, of one or of many, and this power makes
+any of them close to normal (Wilson and Hilferty 1931), so one `c` means the same for all. It is chosen so that the largest distance of a month, in thresholds, passes 1 once
 in `RETURN_MONTHS`. Monthly maxima follow a Gumbel law (Coles 2001, chapter 3), whose parameters are found by
 probability-weighted moments (Landwehr et al. 1979), so two years suffice to see what happens once in three.
 """
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitoring.distances import Channel, Distances
 from pipeline.economics import FloatArray
@@ -26,14 +28,15 @@ FLOORS: Mapping[Channel, float] = {
 }
 RETURN_MONTHS = 36
 SMALLEST_C, LARGEST_C = 2.0, 60.0
-PEER_MONTHS = 12  # how many months of its own a field's usual distance must have to outweigh that of its peers
-FEWEST_MONTHS = 4  # with less to go by, only the floors count
+PEER_MONTHS = 24  # how many months of its own a field's usual distance must have to outweigh that of its peers
+FEWEST_MONTHS = 6  # with less to go by, only the floors count
 HALVINGS = 20
+NORMAL_POWER = 2 / 3
 
 
 @dataclass(frozen=True)
 class Usual:
-    """Mean and standard deviation of the distances of a channel, shape (..., fields)."""
+    """Mean and standard deviation of the distances of a channel to the NORMAL_POWER, shape (..., fields)."""
 
     typical: FloatArray
     scale: FloatArray
@@ -64,36 +67,34 @@ def thresholds_from_dict(stored: Mapping[str, Any]) -> DriftThresholds:
     return DriftThresholds(float(stored["c"]), int(stored["months"]), values)
 
 
-def calibrated(left_out: Distances) -> tuple[FloatArray, Distances]:
+def calibrated(left_out: Distances, unrelated: NDArray[np.bool_]) -> tuple[FloatArray, Distances]:
     """`c`, shape (...), and the thresholds, by channel of shape (..., fields), from the distances of left-out months.
 
-    Several worlds can be calibrated at once along the leading axes.
+    Args:
+        left_out: distances of shape (..., months, fields); several worlds can be calibrated at once.
+        unrelated: for each month, the others that say what is usual for it, shape (months, months).
     """
     months = left_out["shift"].shape[-2]
     worlds = left_out["shift"].shape[:-2]
     if months < FEWEST_MONTHS:
         return np.zeros(worlds), {name: np.full((*worlds, d.shape[-1]), FLOORS[name]) for name, d in left_out.items()}
-    without = {name: _usual_without_each(found) for name, found in left_out.items()}
+    without = {name: _usual(found, unrelated) for name, found in left_out.items()}
     low, high = np.full(worlds, SMALLEST_C), np.full(worlds, LARGEST_C)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         is_quiet = return_level(_largest(left_out, without, middle)) <= 1
         low, high = np.where(is_quiet, low, middle), np.where(is_quiet, middle, high)
-    return high, {name: _threshold(name, _usual(found), high[..., None]) for name, found in left_out.items()}
+    everything = np.ones((1, months), dtype=bool)
+    usual = {name: _usual(found, everything) for name, found in left_out.items()}
+    return high, {name: _threshold(name, usual[name], high[..., None, None])[..., 0, :] for name in left_out}
 
 
 def return_level(maxima: FloatArray, return_months: float = RETURN_MONTHS) -> FloatArray:
-    """The level that a month's maximum passes once in `return_months`, from maxima of shape (..., months).
-
-    A little further out than the fitted law says: its parameters are estimates, and passing is so steep in them that
-    the mean rate over all possible estimates would be too high (their variance: Phien 1987).
-    """
+    """The level that a month's maximum passes once in `return_months`, from maxima of shape (..., months)."""
     ordered, months = np.sort(maxima, axis=-1), maxima.shape[-1]
     weighted = (ordered * np.arange(months)).sum(axis=-1) / (months * (months - 1))
     beta = (2 * weighted - ordered.mean(axis=-1)) / np.log(2)
-    y = -np.log(-np.log(1 - 1 / return_months))
-    y_wide = y + (1.1128 + 0.4574 * y + 0.8046 * y**2) / (2 * months)
-    level: FloatArray = ordered.mean(axis=-1) + beta * (y_wide - np.euler_gamma)
+    level: FloatArray = ordered.mean(axis=-1) + beta * (-np.log(-np.log(1 - 1 / return_months)) - np.euler_gamma)
     return level
 
 
@@ -104,28 +105,16 @@ def _largest(left_out: Distances, without: Mapping[Channel, Usual], c: FloatArra
 
 
 def _threshold(channel: Channel, usual: Usual, c: FloatArray) -> FloatArray:
-    return np.maximum(usual.typical + c * usual.scale, FLOORS[channel])
+    return np.maximum((usual.typical + c * usual.scale) ** (1 / NORMAL_POWER), FLOORS[channel])
 
 
-def _usual(found: FloatArray) -> Usual:
-    there = np.isfinite(found)
-    return _with_peers(there.sum(axis=-2), *(_sums(found, there, power) for power in (1, 2)))
+def _usual(found: FloatArray, chosen: NDArray[np.bool_]) -> Usual:
+    """What is usual in the months of each row of `chosen`, shape (..., rows, fields)."""
+    there, values, weights = np.isfinite(found), np.nan_to_num(found) ** NORMAL_POWER, chosen.astype(np.float64)
+    return _with_peers(weights @ there, weights @ values, weights @ values**2)
 
 
-def _usual_without_each(found: FloatArray) -> Usual:
-    """The usual of all other months, shape (..., months, fields)."""
-    there = np.isfinite(found)
-    values = np.where(there, found, 0.0)
-    left = [_sums(found, there, power)[..., None, :] - values**power for power in (1, 2)]
-    return _with_peers(there.sum(axis=-2)[..., None, :] - there, *left)
-
-
-def _sums(found: FloatArray, there: Any, power: int) -> FloatArray:
-    total: FloatArray = (np.where(there, found, 0.0) ** power).sum(axis=-2)
-    return total
-
-
-def _with_peers(months: Any, total: FloatArray, squares: FloatArray) -> Usual:
+def _with_peers(months: FloatArray, total: FloatArray, squares: FloatArray) -> Usual:
     """Drawn to the median of the channel's other fields: a scale from two years alone is off by a seventh or more."""
     mean = total / np.maximum(months, 1)
     variance = np.maximum(squares - months * mean**2, 0.0) / np.maximum(months - 1, 1)

@@ -144,7 +144,7 @@ def _scores(month: _Month, by: dict[str, str]) -> pa.Table:
         {
             "customer_id": pa.array(month.customers, type=pa.string()),
             "churn_probability": month.probability,
-            "expected_value": decisions.expected_value,
+            "expected_value": pa.array(decisions.expected_value, from_pandas=True),  # null where it is not known
             "contact": decisions.contact & ~month.held_out,
             "holdout": month.held_out,
             "decision_reason": pa.array(reasons, type=pa.string()),

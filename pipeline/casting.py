@@ -22,6 +22,8 @@ _WHOLE = r"^[+-]?\d{1,18}(\.0*)?$"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _MOMENT = r"^\d{4}-\d{2}-\d{2}"
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
+_NUMERIC_TYPES = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
+_MOST_IN_A_FLOAT = 2.0**53  # the whole numbers beyond it are not all there
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,16 @@ class Typed:
 
 def typed(raw: pa.Table, table: Table) -> Typed:
     """Raw rows in the declared types; `raw` must have every declared column."""
-    columns = {column.name: read_as(raw[column.name], column.kind) for column in table.columns}
-    lost = {name: pc.and_(pc.is_null(values), _has_value(raw[name])) for name, values in columns.items()}
+    plain = {column.name: _plain(raw[column.name]) for column in table.columns}
+    columns = {column.name: read_as(plain[column.name], column.kind) for column in table.columns}
+    lost = {name: pc.and_(pc.is_null(values), _has_value(plain[name])) for name, values in columns.items()}
     return Typed(pa.table(columns), pa.table(lost))
 
 
 def as_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Values as they came, as text; bytes that are no text as hexadecimal digits."""
-    if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
-        return pa.chunked_array([[None if v is None else v.hex() for v in values.to_pylist()]], type=pa.string())
+    """Values as they came, as text."""
+    if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type) or pa.types.is_nested(values.type):
+        return pa.chunked_array([[_shown(value) for value in values.to_pylist()]], type=pa.string())
     return values.cast(pa.string())
 
 
@@ -51,6 +54,8 @@ def read_as(values: pa.ChunkedArray, kind: ColumnKind) -> pa.ChunkedArray:
     if _is_native(values.type, kind):
         read = values.cast(ARROW_TYPES[kind], safe=False)
         return _finite(read) if kind == "number" else read
+    if kind == "integer" and pa.types.is_floating(values.type):
+        return _whole(values)
     text = as_text(values)
     if kind == "string":
         return _where(_has_text(text), text)
@@ -73,12 +78,22 @@ def _is_native(found: pa.DataType, kind: ColumnKind) -> bool:
     types = pa.types
     natively = {
         "string": False,  # text may be blank
-        "integer": types.is_integer(found) and found != pa.uint64(),
-        "number": types.is_integer(found) or types.is_floating(found) or types.is_decimal(found),
+        "integer": (types.is_integer(found) and found != pa.uint64()) or types.is_boolean(found),
+        "number": any(is_of(found) for is_of in _NUMERIC_TYPES),
         "boolean": types.is_boolean(found),
         "timestamp": types.is_timestamp(found) or types.is_date(found),
     }
-    return natively[kind] or types.is_null(found)
+    return bool(natively[kind] or types.is_null(found))
+
+
+def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    return values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
+
+
+def _shown(value: object) -> str | None:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="backslashreplace")
+    return None if value is None else str(value)
 
 
 def _has_value(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -97,6 +112,12 @@ def _where(condition: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.ChunkedArr
 
 def _finite(numbers: pa.ChunkedArray) -> pa.ChunkedArray:
     return _where(pc.is_finite(numbers), numbers)
+
+
+def _whole(numbers: pa.ChunkedArray) -> pa.ChunkedArray:
+    numbers = numbers.cast(pa.float64())
+    is_whole = pc.and_(pc.equal(pc.round(numbers), numbers), pc.less_equal(pc.abs(numbers), _MOST_IN_A_FLOAT))
+    return _where(is_whole, numbers).cast(pa.int64(), safe=False)
 
 
 def _integers(text: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -1,4 +1,4 @@
-"""What the gate looks at, read anew from the disk: the candidate's release, the champion's, the report; and the rows."""
+"""What the gate looks at, read anew from the disk: candidate, champion and report; and the rows they are judged on."""
 
 import hashlib
 import json

@@ -62,8 +62,8 @@ class Pointer:
         """
         stack: list[Entry] = []
         for entry in self.history:
-            if entry.action == "rollback":
-                while stack and stack[-1].release != entry.release:
+            if entry.action == "rollback" and entry.release in [below.release for below in stack]:
+                while stack[-1].release != entry.release:
                     stack.pop()
             if not stack or stack[-1].release != entry.release:
                 stack.append(entry)

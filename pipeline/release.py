@@ -178,7 +178,7 @@ def golden_rows(columns: Columns, probability: FloatArray, fields: tuple[Field, 
 
 def _plain(value: Any, field: Field) -> float | str | None:
     if field.kind == "category":
-        return None if value is None else str(value)
+        return value if isinstance(value, str) else None
     return None if np.isnan(value) else float(value)
 
 

@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     serve_host: str = Field(default="127.0.0.1", description="address the service listens on")
     serve_port: int = Field(default=3000, description="port of the service")
     serve_hosts: str = Field(default="localhost,127.0.0.1,[::1]", description="names callers may use; * for any")
-    serve_deadline_seconds: float = Field(default=0.5, gt=0, description="how long a release may score one request")
+    serve_deadline_seconds: float = Field(default=0.5, gt=0, description="how long a release may score a customer")
     api_key: SecretStr | None = Field(default=None, description="key that callers must send, where set")
 
     def root(self) -> UPath:

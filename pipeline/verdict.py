@@ -6,7 +6,7 @@ from itertools import combinations
 
 from pipeline.bootstrap import Draws, Interval
 from pipeline.scoring import RUNGS
-from pipeline.wording import money, money_range
+from pipeline.wording import money, money_range, sentence, the_rung
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def verdict_of(
 ) -> Verdict:
     """The simplest rung that no more complex one beats, by an interval that lies above zero."""
     chosen = next(name for name in simplest_first(list(profits)) if not _beaten(name, comparisons))
-    reasons = [_sentence(comparison, currency) for comparison in comparisons if _matters(chosen, comparison)]
+    reasons = [_sentence(comparison, currency) for comparison in _telling(chosen, comparisons)]
     reasons.append(_against_nobody(chosen, profits[chosen], currency))
     reasons.append(_against_chance(chance[chosen], currency))
     return Verdict(chosen, tuple(reasons))
@@ -65,25 +65,25 @@ def _beaten(name: str, comparisons: Sequence[Comparison]) -> bool:
     return any(each.against == name and each.profit.is_above_zero for each in comparisons)
 
 
-def _matters(chosen: str, comparison: Comparison) -> bool:
-    """A comparison that rejects a simpler rung, or that shows no need for a more complex one."""
-    order = simplest_first([chosen, comparison.against])
-    rejects = order[0] == comparison.against != chosen and comparison.profit.is_above_zero
-    return rejects or comparison.against == chosen
+def _telling(chosen: str, comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """What rejects each simpler rung, by the chosen one where that does it, and what the more complex ones brought."""
+    winning = [each for each in comparisons if each.profit.is_above_zero]
+    won_by_chosen = {each.against for each in winning if each.rung == chosen}
+    rejecting = [each for each in winning if each.rung == chosen or each.against not in won_by_chosen]
+    return rejecting + [each for each in comparisons if each.against == chosen]
 
 
 def _sentence(comparison: Comparison, currency: str) -> str:
-    rung, against, profit = comparison.rung, comparison.against, comparison.profit
+    rung, against, profit = the_rung(comparison.rung), the_rung(comparison.against), comparison.profit
     by = f"{money(abs(profit.value), currency)} a month"
-    interval = f"95 % interval {money_range(profit)}, allowing for {comparison.looks} comparisons"
-    if comparison.looks == 1:
-        interval = f"95 % interval {money_range(profit)}"
+    looks = f", allowing for {comparison.looks} comparisons" if comparison.looks > 1 else ""
+    interval = f"95 % interval {money_range(profit)}{looks}"
     if profit.is_above_zero:
-        return f"The {rung} rung earns {by} more than the {against} rung ({interval}), so {against} is not enough."
+        return sentence(f"{rung} earns {by} more than {against} ({interval}), so {against} is not enough.")
     more = "more" if profit.value >= 0 else "less"
-    return (
-        f"The {rung} rung is not shown to earn more than the {against} rung: it earned {by} {more} on the test months"
-        f" ({interval}), so its complexity does not pay."
+    return sentence(
+        f"{rung} is not shown to earn more than {against}: it earned {by} {more} on the test months ({interval}),"
+        " so its complexity does not pay."
     )
 
 
@@ -92,8 +92,8 @@ def _against_nobody(name: str, profit: Interval, currency: str) -> str:
         f"{money(profit.value, currency)} a month more than contacting nobody (95 % interval {money_range(profit)})"
     )
     if profit.is_above_zero:
-        return f"The {name} rung earns {earned}."
-    return f"The {name} rung is not shown to earn anything: it made {earned}."
+        return sentence(f"{the_rung(name)} earns {earned}.")
+    return sentence(f"{the_rung(name)} is not shown to earn anything: it made {earned}.")
 
 
 def _against_chance(difference: Interval, currency: str) -> str:

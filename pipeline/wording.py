@@ -43,6 +43,17 @@ def money_figure(interval: Interval) -> str:
     return f"{number(interval.value)} ({money_range(interval)})"
 
 
+def the_rung(name: str) -> str:
+    """A rung as it is called within a sentence."""
+    known = {"rule": "the rule", "logistic": "the logistic regression", "boosting": "the gradient boosting"}
+    return known.get(name, f"the {readable(name)} rung")
+
+
+def sentence(text: str) -> str:
+    """A text that begins with a capital."""
+    return text[:1].upper() + text[1:]
+
+
 def readable(name: str) -> str:
     """A column's name as words."""
     return name.replace("_", " ")

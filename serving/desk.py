@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pipeline.policy import WHY
 from pipeline.settings import Settings
 from serving.considered import Considered
-from serving.counters import counters
+from serving.counters import Counters, count
 from serving.ladder import Answered, Ladder, NothingAnswersError
 from serving.log import Entry, PredictionQueue
 from serving.place import Place, place_of
@@ -72,7 +72,8 @@ class Desk:
         if self._log:
             self._log.offer(Entry(request_id, _now(), customers, answered.considered, reason))
         reply = _reply(answer_of(answered, customers, request_id))
-        _count(answered, len(customers), perf_counter() - started)
+        seconds = perf_counter() - started
+        count(lambda figures: _note_answer(figures, answered, len(customers), seconds))
         return reply
 
     def state_of_affairs(self) -> dict[str, Any]:
@@ -98,9 +99,7 @@ class Desk:
         self._threads.close()
 
     def _open(self, place: Place) -> None:
-        self._log = PredictionQueue(
-            place.dataset, place.state, count=lambda why, n: counters().log_losses.labels(why).inc(n)
-        )
+        self._log = PredictionQueue(place.dataset, place.state, count=_note_loss)
         self._log.start()
         self._watch = Watch(
             self._ladder, place.releases, orders=place.state, declared=place.declared, tell=_note_standing
@@ -150,15 +149,20 @@ def _nothing(why: str) -> Reply:
 
 
 def _note_standing(standing: Standing) -> None:
-    counters().on_champion.set(bool(standing.rungs) and standing.rungs[0].served_by == "champion")
+    is_champion = bool(standing.rungs) and standing.rungs[0].served_by == "champion"
+    count(lambda figures: figures.on_champion.set(is_champion))
 
 
-def _count(answered: Answered, customers: int, seconds: float) -> None:
+def _note_loss(why: str, customers: int) -> None:
+    count(lambda figures: figures.log_losses.labels(why).inc(customers))
+
+
+def _note_answer(figures: Counters, answered: Answered, customers: int, seconds: float) -> None:
     served_by = answered.considered.rung.served_by
-    counters().predictions.labels(served_by).inc(customers)
-    counters().latency.labels(served_by).observe(seconds)
+    figures.predictions.labels(served_by).inc(customers)
+    figures.latency.labels(served_by).observe(seconds)
     if answered.fault:
-        counters().fallbacks.labels(answered.fault.kind).inc()
+        figures.fallbacks.labels(answered.fault.kind).inc()
 
 
 def _now() -> datetime:

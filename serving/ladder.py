@@ -13,6 +13,7 @@ from serving.standing import NOTHING_YET, Standing
 from serving.threads import OverdueError, Threads
 
 DOUBT_SECONDS = 1.0  # how long files that changed may take to be verified before the release is passed over
+CUSTOMERS_IN_TIME = 250  # a request of so many may take twice the deadline of a single one, and so on
 RULE_SECONDS = 10.0  # nothing is behind the rule, so it may take as long as a caller is likely to wait
 QUIET_SECONDS = 10.0  # a rung that keeps failing is logged this often
 
@@ -70,7 +71,8 @@ class Ladder:
         return None
 
     async def _tried(self, rung: Rung, customers: Sequence[Mapping[str, Any]]) -> Considered | Fault:
-        seconds = RULE_SECONDS if rung.served_by == "rule" else self._deadline_seconds
+        deadline = self._deadline_seconds * (1 + len(customers) / CUSTOMERS_IN_TIME)
+        seconds = RULE_SECONDS if rung.served_by == "rule" else deadline
         try:
             found = await self._threads.run(lambda: considered(rung, customers), seconds)
         except OverdueError:

@@ -36,7 +36,7 @@ def limits_of(settings: Settings) -> Limits:
     service_class=GuardedService,
     workers=1,
     http={"host": "127.0.0.1"},
-    traffic={"timeout": 15},  # longer than all rungs together; the guard limits how many are under way
+    traffic={"timeout": 30},  # longer than all rungs together; the guard limits how many are under way
     logging={"access": {"enabled": False}},
 )
 class ChurnService:

@@ -102,11 +102,11 @@ class Watch:
             logger.error("%s failed; what stands, stays", what, exc_info=error)
 
     def _stand(self, standing: Standing) -> None:
-        if standing.summary != self._ladder.standing.summary:
+        before, self._ladder.standing = self._ladder.standing, standing
+        if standing.summary != before.summary:
             level = logging.WARNING if standing.fault else logging.INFO
             logger.log(level, "answering by %s", standing.summary)
             self._tell(standing)
-        self._ladder.standing = standing
 
     def _read_pointer(self) -> None:
         """Where the pointer vanished while its releases serve, what it said last still holds."""

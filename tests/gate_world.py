@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from pipeline.campaign import profit_per_month
 from pipeline.declaration import Dataset, Everyone, Slice
 from pipeline.economics import FloatArray, RetentionOffer, Value
 from pipeline.encoding import model_fields
-from pipeline.feature_kinds import Attribute, Field
+from pipeline.feature_kinds import Attribute, Feature, Field
 from pipeline.gate_case import Candidate, Case
 from pipeline.holdout import frame_digest, holdout_of_frame, sorted_frame
 from pipeline.label_kinds import EventLabel
@@ -237,3 +238,13 @@ def candidate(root: Path, folder: Path, offline: FloatArray, report: bytes) -> C
         report_digest=hashlib.sha256(report).hexdigest(),
         data_version=DATA_VERSION,
     )
+
+
+def with_action(feature: Feature, action: str) -> Feature:
+    return replace(feature, action=action)
+
+
+def budget(release: Release, share: float) -> Release:
+    """The release with another budget."""
+    policy = replace(release.policy, economics=replace(release.policy.economics, budget_share=share))
+    return replace(release, policy=policy)

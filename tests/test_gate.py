@@ -144,7 +144,7 @@ def test_a_model_whose_probabilities_are_wrong_is_refused(root: Path, distorted:
 def test_a_model_that_is_good_on_average_and_bad_on_one_slice_is_refused(root: Path) -> None:
     dataset = world.company()
     world.crown(root, dataset, world.card(dataset, {"failed_payments": 1.0}, intercept=-2.4))
-    decision = gate(world.case(root, dataset, world.card(dataset, west=-1.2)))
+    decision = gate(world.case(root, dataset, world.card(dataset, west=-1.8)))
     assert failed(decision) == {"slices"}
     assert reason(decision, "slices").startswith("region west: log loss")
 

@@ -42,14 +42,14 @@ def log_odds(state: State, month: Month, parameters: WorldParameters) -> FloatAr
     pushes += _competition(customers, pressure) + _contract_ends(customers, now)
     everywhere = parameters.base_log_odds + parameters.season[month.of_year] + modifiers.log_odds
     hindrances = _tenure(customers, now) + _unpaid(customers) + _unsolved(customers, now) + _who(customers)
-    bound = -1.8 * (1.0 - freedom)
+    bound = -1.5 * (1.0 - freedom)
     return everywhere + bound + freedom * pushes + hindrances + parameters.trait_sd * customers.trait
 
 
 def _freedom(customers: Customers, now: int) -> FloatArray:
     """1 where no contract binds, little where it binds for long."""
     days_left = (customers.contract_ends_at - now) / DAY
-    bound = np.interp(days_left, [20.0, 45.0, 90.0], [1.0, 0.7, 0.4])
+    bound = np.interp(days_left, [20.0, 45.0, 90.0], [1.0, 0.7, 0.2])
     return np.where(customers.contract == v.MONTHLY, 1.0, bound)
 
 
@@ -67,17 +67,17 @@ def _poor_value(customers: Customers) -> FloatArray:
     """Price against what the customer gets out of it."""
     dear = np.log(customers.price / (8.0 + 7.0 * np.sqrt(customers.gigabytes)))
     bill_shock = np.interp(customers.overage_usd, [0.0, 5.0, 20.0], [0.0, 0.4, 1.2])
-    return np.interp(dear, [-0.4, 0.0, 0.3, 0.7], [-0.7, 0.0, 1.4, 2.6]) + bill_shock
+    return np.interp(dear, [-0.4, 0.0, 0.3, 0.7], [-0.5, 0.0, 1.0, 1.9]) + bill_shock
 
 
 def _lost_interest(customers: Customers) -> FloatArray:
     before = (customers.gigabytes_1_month_ago + customers.gigabytes_2_months_ago) / 2.0
-    return np.interp(1.0 - customers.gigabytes / before, [0.15, 0.25, 0.4, 0.6], [0.0, 1.2, 2.4, 3.2])
+    return np.interp(1.0 - customers.gigabytes / before, [0.15, 0.25, 0.4, 0.6], [0.0, 1.4, 2.8, 3.6])
 
 
 def _price_raised(customers: Customers, now: int) -> FloatArray:
     days = (now - customers.price_raised_at) / DAY
-    return np.interp(days, [0.0, 40.0, 90.0], [1.3, 1.0, 0.0])
+    return np.interp(days, [0.0, 40.0, 90.0], [1.6, 1.3, 0.0])
 
 
 def _competition(customers: Customers, pressure: FloatArray) -> FloatArray:
@@ -89,7 +89,7 @@ def _competition(customers: Customers, pressure: FloatArray) -> FloatArray:
 def _unpaid(customers: Customers) -> FloatArray:
     failures = customers.failures + customers.failures_1_month_ago
     weight = np.where(customers.payment_method == v.INVOICE, 1.4, 0.9)
-    return weight * np.interp(failures, [0.0, 1.0, 2.0, 4.0], [0.0, 0.8, 1.7, 2.2])
+    return weight * np.interp(failures, [0.0, 1.0, 2.0, 4.0], [0.0, 1.0, 2.0, 2.6])
 
 
 def _unsolved(customers: Customers, now: int) -> FloatArray:

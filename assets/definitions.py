@@ -1,0 +1,31 @@
+"""The code location: every asset of the dataset that `CHURN_DATASET` names, its jobs, schedule and sensors."""
+
+import dagster as dg
+
+from assets import batch, evaluation, features, ingestion, release, serving, training, validation
+from assets.jobs import jobs, schedules, sensors
+from assets.work import Work
+from pipeline.datasets.registry import load_dataset
+from pipeline.declaration import Dataset
+from pipeline.settings import Settings
+
+MODULES = (ingestion, validation, features, training, evaluation, release, batch, serving)
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What `dg dev` and `churn up` load."""
+    settings = Settings()
+    return build_definitions(load_dataset(settings), settings)
+
+
+def build_definitions(dataset: Dataset, settings: Settings) -> dg.Definitions:
+    """Definitions for one dataset; tests and the command line call it with their own."""
+    work = Work(dataset, settings)
+    return dg.Definitions(
+        assets=[asset for module in MODULES for asset in module.assets(work)],
+        jobs=jobs(work),
+        schedules=schedules(work),
+        sensors=sensors(work),
+        executor=dg.in_process_executor,  # a process per step would import everything again, at several seconds each
+    )

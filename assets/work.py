@@ -1,0 +1,87 @@
+"""What every asset needs: the dataset, the settings, and the month's run that the steps of one Dagster run share."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from pipeline.calendar import Monthly, month_after
+from pipeline.declaration import Dataset
+from pipeline.lake import Lake, lake_of
+from pipeline.settings import Settings
+
+# single-run backfills and open-ended partition mappings are marked beta; the version range in pyproject.toml pins them
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+
+TEAM_DATA, TEAM_ML, TEAM_RETENTION = ["team:data"], ["team:ml"], ["team:retention"]
+
+
+@dataclass
+class Work:
+    """One dataset under one set of settings."""
+
+    dataset: Dataset
+    settings: Settings
+    _runs: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    @property
+    def lake(self) -> Lake:
+        """Where everything is read and written."""
+        return lake_of(self.settings, self.dataset.name)
+
+    @property
+    def partitions(self) -> dg.PartitionsDefinition[str]:
+        """One partition per month, or the only snapshot."""
+        calendar = self.dataset.calendar
+        if isinstance(calendar, Monthly):
+            end = month_after(calendar.last)
+            return dg.MonthlyPartitionsDefinition(start_date=calendar.first, end_date=end, fmt="%Y-%m")
+        return dg.StaticPartitionsDefinition(calendar.keys())
+
+    def run_of(self, context: dg.AssetExecutionContext) -> Any:
+        """The month's run; steps of one Dagster run share the rows that it has read."""
+        from pipeline.candidates import Run  # pandas and scikit-learn: not while definitions load
+
+        place = (context.run_id, context.partition_key)
+        if place not in self._runs:
+            self._runs.clear()
+            self._runs[place] = Run(self.dataset, self.settings, context.partition_key)
+        return self._runs[place]
+
+    def asset(self, group: str, **options: Any) -> Any:
+        """`dg.asset` with what all assets of the project have in common."""
+        policy = dg.BackfillPolicy.single_run()
+        return dg.asset(group_name=group, partitions_def=self.partitions, backfill_policy=policy, **options)
+
+    def after(self, names: Sequence[str], months_back: int = 0) -> list[dg.AssetDep]:
+        """Dependencies on the same month of other assets, and on the months before it that they reach back."""
+        if months_back == 0 or not isinstance(self.dataset.calendar, Monthly):
+            return [dg.AssetDep(name) for name in names]
+        reach = dg.TimeWindowPartitionMapping(start_offset=-months_back, allow_nonexistent_upstream_partitions=True)
+        return [dg.AssetDep(name, partition_mapping=reach) for name in names]
+
+
+def now() -> datetime:
+    """The moment, as the project's naive UTC."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def table_of(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
+    """Rows as a table in the UI."""
+    records = [dg.TableRecord({name: _shown(value) for name, value in row.items()}) for row in rows]
+    names = list(rows[0]) if rows else ["empty"]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema([dg.TableColumn(name) for name in names]))
+
+
+def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
+    """A plot that the UI shows in place."""
+    from base64 import b64encode
+
+    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{b64encode(png).decode()})")
+
+
+def _shown(value: Any) -> str | int | float | bool | None:
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

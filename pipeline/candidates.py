@@ -1,0 +1,224 @@
+"""What one step of a run leaves for the next: fitted rungs, the report, the candidate's release, the decision."""
+
+import io
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from upath import UPath
+
+from pipeline import features, labels
+from pipeline.call_list import build_call_list, predictions_of, write_call_list
+from pipeline.declaration import Dataset
+from pipeline.economics import FloatArray
+from pipeline.encoding import model_fields
+from pipeline.errors import ReleaseError
+from pipeline.evaluation import Evaluation, evaluate_rungs, evaluation_from_dict
+from pipeline.gate import PromotionDecision, gate, promote_decided, write_decision
+from pipeline.gate_case import Candidate, Case
+from pipeline.labels import matured
+from pipeline.lake import Lake, canonical_json, lake_of, write_atomically, write_json
+from pipeline.manifest import Origin
+from pipeline.model_card import model_card
+from pipeline.pointer import Pointer, current_release, generation_of
+from pipeline.policy import Policy, policy_of
+from pipeline.prediction_log import log_batch
+from pipeline.reference import reference_of
+from pipeline.release import Contents, Release, golden_rows, releases_root, write_release
+from pipeline.scoring import MODEL_FILE, RUNGS, RuleScorer, RungName, Scorer, model_bytes, scorer_from_bytes
+from pipeline.settings import Settings
+from pipeline.splits import Split, as_frame, split_of
+from pipeline.state import state_engine
+from pipeline.training import FittedRung
+
+CODE_VERSION = "1"
+
+
+@dataclass
+class Run:
+    """One dataset, one month. Keeps the month's rows, which several steps of a run read, while the run lasts."""
+
+    dataset: Dataset
+    settings: Settings
+    key: str
+    _split: Split | None = None
+
+    @property
+    def lake(self) -> Lake:
+        """Where everything is read and written."""
+        return lake_of(self.settings, self.dataset.name)
+
+    @property
+    def folder(self) -> UPath:
+        """Everything about the month that is no table: rungs, report, plots, decision."""
+        return self.lake.root / "reports" / self.key
+
+    @property
+    def releases(self) -> Path:
+        """The folder of the dataset's releases."""
+        return releases_root(Path(str(self.lake.root)))
+
+    @property
+    def split(self) -> Split:
+        """The labelled rows known when the month closes."""
+        if self._split is None:
+            self._split = split_of(self.dataset, self.lake, self.key, self.settings)
+        return self._split
+
+    @property
+    def data_version(self) -> str:
+        """Changes when a row of any labelled month does, or the code that computes it."""
+        keys = matured(self.dataset, self.key)
+        parts = [self.lake.digest(layer, "customers", keys) for layer in ("features", "labels")]
+        return "-".join([*(part[:12] for part in parts), features.CODE_VERSION, labels.CODE_VERSION])
+
+    def save_rung(self, rung: FittedRung) -> None:
+        """Keep what a rung is, and what the object that was fitted says of the test rows."""
+        folder = self.folder / "rungs" / rung.name
+        write_atomically(folder / MODEL_FILE, model_bytes(rung.scorer))
+        write_json(folder / "training.json", {"parameters": dict(rung.parameters), "search": list(rung.search)})
+        buffer = io.BytesIO()
+        np.save(buffer, rung.offline_probability(self.split.test))
+        write_atomically(folder / "offline.npy", buffer.getvalue())
+
+    def rung(self, name: RungName) -> Scorer:
+        """A rung of the month, from its bytes."""
+        content = (self.folder / "rungs" / name / MODEL_FILE).read_bytes()
+        return scorer_from_bytes(content, model_fields(self.dataset.fields()))
+
+    def offline_probability(self, name: RungName) -> FloatArray:
+        """What the object that was fitted said of the test rows."""
+        return np.asarray(np.load(io.BytesIO((self.folder / "rungs" / name / "offline.npy").read_bytes())))
+
+    def current_release(self) -> Release:
+        """The release that answers now; before the first promotion there is none, and a ReleaseError says so."""
+        found = current_release(self.releases)
+        if found is None:
+            raise ReleaseError(
+                f"releases under {self.releases}",
+                expected="a current release",
+                found="none: nothing has passed the gate yet",
+                remedy="Read the decision of the last run; the service answers with the rule meanwhile.",
+            )
+        return found
+
+    def write_plots(self, found: Evaluation) -> dict[str, bytes]:
+        """Draw the evaluation and keep the pictures beside it."""
+        from pipeline.plots import all_plots  # matplotlib
+
+        plots = all_plots(found, seed=self.settings.seed)
+        for name, png in plots.items():
+            write_atomically(self.folder / f"{name}.png", png)
+        return plots
+
+    def read(self, name: str) -> dict[str, Any]:
+        """A JSON file of the month."""
+        stored: dict[str, Any] = json.loads((self.folder / name).read_bytes())
+        return stored
+
+    def evaluation(self) -> Evaluation:
+        """The month's report, without its scores."""
+        return evaluation_from_dict(self.read("evaluation.json"))
+
+
+def evaluate_run(run: Run) -> Evaluation:
+    """Judge the month's rungs on rows that none has seen, and write the report."""
+    rungs = {name: run.rung(name) for name in RUNGS}
+    found = evaluate_rungs(
+        run.dataset, run.split, rungs, run.settings, run_key=run.key, data_version=run.data_version
+    )
+    write_json(run.folder / "evaluation.json", found.as_dict())
+    return found
+
+
+def write_candidate(run: Run, *, at: datetime, dagster_run_id: str = "", mlflow_run_id: str = "") -> Release:
+    """Put the rung that the evaluation proposes, and all that answering needs, into a release that nobody serves yet."""
+    evaluation = run.evaluation()
+    scorer, rule = run.rung(evaluation.verdict.rung), run.rung("rule")  # type: ignore[arg-type]
+    if not isinstance(rule, RuleScorer):
+        raise TypeError("the rung named rule is a rule")
+    origin = Origin(
+        dataset=run.dataset.name,
+        run_key=run.key,
+        data_version=run.data_version,
+        code_version=CODE_VERSION,
+        created_at=at,
+        mlflow_run_id=mlflow_run_id,
+        dagster_run_id=dagster_run_id,
+    )
+    test, fields = run.split.test, run.dataset.fields()
+    contents = Contents(
+        scorer=scorer,
+        rule=rule.table,
+        fields=fields,
+        policy=_policy(run, scorer, rule),
+        reference=reference_of(run.split.train, fields),
+        golden=golden_rows(test, scorer.probability(test, len(test)), fields),
+        evaluation=evaluation.as_dict(),
+        card=model_card(run.dataset, evaluation),
+    )
+    release = write_release(run.releases, contents, origin)
+    write_json(run.folder / "candidate.json", {"release": release.id, "generation": generation_of(run.releases)})
+    return release
+
+
+def judge_candidate(run: Run) -> PromotionDecision:
+    """Put the month's candidate before the gate and write the decision."""
+    import hashlib
+
+    candidate, evaluation = run.read("candidate.json"), run.evaluation()
+    report = run.folder / "evaluation.json"
+    case = Case(
+        dataset=run.dataset,
+        candidate=Candidate(
+            folder=run.releases / candidate["release"],
+            offline_probability=run.offline_probability(evaluation.verdict.rung),  # type: ignore[arg-type]
+            report=Path(str(report)),
+            report_digest=hashlib.sha256(canonical_json(evaluation.as_dict())).hexdigest(),
+            data_version=run.data_version,
+        ),
+        train=run.split.train,
+        test=run.split.test,
+        root=run.releases,
+        expected_generation=candidate["generation"],
+        settings=run.settings,
+    )
+    decision = gate(case)
+    digest = write_decision(run.folder / "decision.json", decision)
+    write_json(run.folder / "decision_digest.json", digest)
+    return decision
+
+
+def act_on_decision(run: Run, *, at: datetime) -> Pointer | None:
+    """Promote the month's candidate if the decision on disk says so; None where it was refused."""
+    digest = json.loads((run.folder / "decision_digest.json").read_bytes())
+    return promote_decided(run.releases, run.folder / "decision.json", digest, at=at)
+
+
+def write_month(run: Run, *, at: datetime) -> tuple[pa.Table, pa.Table, UPath]:
+    """Score the month's customers with the current release, write the call list, and log every prediction."""
+    release, dataset, lake = run.current_release(), run.dataset, run.lake
+    scores, listed = build_call_list(dataset, lake, release, run.key)
+    write_call_list(lake, scores, listed, run.key)
+    predictions = predictions_of(dataset, lake, scores, run.key, predicted_at=at)
+    engine = state_engine(run.settings, lake)
+    log_batch(engine, predictions, dataset=dataset.name, snapshot=run.key, release=release.id)
+    engine.dispose()
+    return scores, listed, lake.path("call_lists", "customers", run.key).with_suffix(".csv")
+
+
+def _policy(run: Run, scorer: Scorer, rule: RuleScorer) -> Policy:
+    """The policy that spends the budget on the customers of the month itself, who are the newest that are known."""
+    rows: pd.DataFrame = as_frame(run.lake.read("features", "customers", run.key), run.dataset)
+    payoffs = run.dataset.economics.payoffs(rows, len(rows))
+    return policy_of(
+        run.dataset,
+        payoffs,
+        probability=scorer.probability(rows, len(rows)),
+        rule_probability=rule.probability(rows, len(rows)),
+    )

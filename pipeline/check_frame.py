@@ -1,0 +1,95 @@
+"""The frames that expectations are evaluated on: one of rows, and one of months that says how each month came out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.calendar import SNAPSHOT, month_start
+from pipeline.casting import Typed, as_text, month_number, month_numbers
+from pipeline.quarantine import Finding, SortedOut
+from pipeline.tables import Table
+
+DELIVERED, KNOWN = "month it was delivered for", "month it became known in"
+
+
+@dataclass(frozen=True)
+class Month:
+    """A month of a table as it came, and in its declared types. The rows of both are the same."""
+
+    key: str
+    raw: pa.Table
+    typed: Typed
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the row checks gave for a month.
+
+    Args:
+        missing: declared columns that the month does not have; it was not checked any further then.
+        unchecked: which checks could not be evaluated, and why.
+    """
+
+    key: str
+    rows_in: int
+    sorted: SortedOut
+    findings: tuple[Finding, ...] = ()
+    missing: tuple[str, ...] = ()
+    unchecked: Mapping[str, str] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, Any]:
+        """The figures that the contract is about; see `pipeline.contract`."""
+        trusted, quarantined = len(self.sorted.trusted), len(self.sorted.quarantined)
+        return {
+            "missing_columns": len(self.missing),
+            "rows_in": self.rows_in,
+            "rows_accounted_for": trusted + quarantined,
+            "quarantined_share": quarantined / self.rows_in if self.rows_in else 0.0,
+        }
+
+
+def without_columns(key: str, raw: pa.Table, missing: tuple[str, ...]) -> Outcome:
+    """A month that lacks declared columns: nothing can be said of its rows, so none is trusted."""
+    reason = f"{', '.join(missing)}: expected in the table, found no such column"
+    rows = {name: as_text(raw[name]) for name in raw.column_names}
+    reasons = pa.array([reason] * len(raw), type=pa.string())
+    return Outcome(key, len(raw), SortedOut(pa.table({}), pa.table(rows | {"reasons": reasons})), missing=missing)
+
+
+def frame_of_months(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """One row for each month, in order."""
+    return pd.DataFrame([outcome.summary() for outcome in outcomes])
+
+
+def frame_of_rows(table: Table, months: Sequence[Month]) -> pd.DataFrame:
+    """The typed rows of some months, a flag for each value that can be read, and the months as numbers."""
+    rows = pa.concat_tables([month.typed.rows for month in months])
+    unreadable = pa.concat_tables([month.typed.unreadable for month in months])
+    columns = {name: _series(rows[name]) for name in rows.column_names}
+    columns |= {flag(name): ~unreadable[name].to_pandas() for name in unreadable.column_names}
+    columns[DELIVERED] = pd.Series(months_of_rows(months))
+    if table.known_at is not None:
+        columns[KNOWN] = month_numbers(rows[table.known_at]).to_pandas()
+    return pd.DataFrame(columns)
+
+
+def months_of_rows(months: Sequence[Month]) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    """The number of the month that each row was delivered for."""
+    numbers = [0 if month.key == SNAPSHOT else month_number(month_start(month.key)) for month in months]
+    return np.repeat(np.array(numbers, dtype=np.int64), [len(month.raw) for month in months])
+
+
+def flag(column: str) -> str:
+    """The name of the column that says whether a value could be read."""
+    return f"{column} is readable"
+
+
+def _series(values: pa.ChunkedArray) -> "pd.Series[Any]":
+    """A column as pandas has it; whole numbers stay whole where some are missing."""
+    types = {pa.int64(): pd.Int64Dtype()} if values.null_count else {}
+    series: pd.Series[Any] = values.to_pandas(types_mapper=types.get)
+    return series

@@ -1,0 +1,189 @@
+"""Holds raw tables against their declaration with Great Expectations. The only module that knows that library.
+
+Each check of `pipeline/contract.py` becomes one expectation. A batch of months is one run: rows that break an
+expectation go to quarantine, and a second, small run over one row for each month decides whether the contract holds.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.casting import typed
+from pipeline.check_frame import (
+    Month,
+    Outcome,
+    frame_of_months,
+    frame_of_rows,
+    months_of_rows,
+    without_columns,
+)
+from pipeline.contract import Check, ExpectationResult, Validation, checks_of
+from pipeline.declaration import Dataset
+from pipeline.expectations import expectation_of
+from pipeline.lake import Lake
+from pipeline.quarantine import Finding, IntArray, SortedOut, settled, sorted_out
+from pipeline.tables import Table
+
+BATCH_ROWS = 1_000_000
+COMPLETE = {"result_format": "COMPLETE", "exclude_unexpected_values": True}
+
+
+def validate(dataset: Dataset, table_name: str, keys: Sequence[str], lake: Lake) -> list[Validation]:
+    """Write the trusted and the quarantined rows of each month from its raw ones; say what became of them.
+
+    A month whose contract is broken leaves no trusted file, not even an older one: what comes after must not run on
+    rows that nobody vouches for. Its quarantined rows are written all the same, because they show what is wrong.
+
+    Raises:
+        SourceError: a raw month is not there or damaged.
+    """
+    table, checks = dataset.table(table_name), checks_of(dataset, table_name)
+    validations = []
+    for batch in _batches(table, keys, lake):
+        outcomes = _outcomes(table, checks, batch)
+        for validation, outcome in zip(_judged(table, checks, outcomes), outcomes, strict=True):
+            _write(validation, outcome.sorted, lake)
+            validations.append(validation)
+    return validations
+
+
+def _batches(table: Table, keys: Sequence[str], lake: Lake) -> Iterator[dict[str, pa.Table]]:
+    """Raw months, as many at a time as make a batch; a month is never cut."""
+    batch: dict[str, pa.Table] = {}
+    for key in keys:
+        raw = lake.read("raw", table.name, key)
+        if batch and sum(map(len, batch.values())) + len(raw) > BATCH_ROWS:
+            yield batch
+            batch = {}
+        batch[key] = raw
+    if batch:
+        yield batch
+
+
+def _write(validation: Validation, rows: SortedOut, lake: Lake) -> None:
+    if validation.contract_broken:
+        lake.path("trusted", validation.table, validation.key).unlink(missing_ok=True)
+    lake.write(rows.quarantined, "quarantine", validation.table, validation.key)
+    if not validation.contract_broken:
+        lake.write(rows.trusted, "trusted", validation.table, validation.key)
+
+
+def _outcomes(table: Table, checks: Sequence[Check], batch: Mapping[str, pa.Table]) -> list[Outcome]:
+    """The row checks over all months of a batch that have their columns; the others are only counted."""
+    names = [column.name for column in table.columns]
+    missing = {key: tuple(name for name in names if name not in raw.column_names) for key, raw in batch.items()}
+    months = [Month(key, raw.select(names), typed(raw, table)) for key, raw in batch.items() if not missing[key]]
+    checked = {outcome.key: outcome for outcome in (_checked(table, checks, months) if months else [])}
+    return [checked.get(key) or without_columns(key, batch[key], missing[key]) for key in batch]
+
+
+def _checked(table: Table, checks: Sequence[Check], months: Sequence[Month]) -> list[Outcome]:
+    of_rows = [check for check in checks if check.severity == "quarantine"]
+    results = _run(_expectations(of_rows, table), frame_of_rows(table, months))
+    unchecked = {name: why for name, why in results.items() if isinstance(why, str)}
+    if unchecked and len(months) > 1:  # so that what stops one month does not stop its neighbours
+        return [outcome for month in months for outcome in _checked(table, checks, [month])]
+    found = [Finding(check, rows) for check in of_rows if not isinstance(rows := results[check.name], str)]
+    typed_rows = pa.concat_tables([month.typed.rows for month in months])
+    findings = settled(found, table, typed_rows, months_of_rows(months))
+    outcomes, stops = [], accumulate(len(month.raw) for month in months)
+    for month, stop in zip(months, stops, strict=True):
+        rows_in = len(month.raw)
+        of_month = tuple(finding.within(stop - rows_in, stop) for finding in findings)
+        parts = sorted_out(month.raw, month.typed.rows, of_month)
+        outcomes.append(Outcome(month.key, rows_in, parts, of_month, unchecked=unchecked))
+    return outcomes
+
+
+def _judged(table: Table, checks: Sequence[Check], outcomes: Sequence[Outcome]) -> list[Validation]:
+    """The contract, held against each month."""
+    of_months = [check for check in checks if check.severity == "blocking"]
+    results = _run(_expectations(of_months, table), frame_of_months(outcomes))
+    validations = []
+    for i, outcome in enumerate(outcomes):
+        broken = [check for check in of_months if isinstance(found := results[check.name], str) or i in found]
+        validations.append(_validation(table, checks, outcome, broken))
+    return validations
+
+
+def _validation(table: Table, checks: Sequence[Check], outcome: Outcome, broken: Sequence[Check]) -> Validation:
+    counts = {finding.check.name: len(finding.rows) for finding in outcome.findings}
+    reasons = {finding.check.title: len(finding.rows) for finding in outcome.findings if len(finding.rows)}
+    why = [f"{check.title}, found {outcome.summary()[check.columns[0]]:.6g}" for check in broken]
+    why += [f"{name} could not be evaluated: {error}" for name, error in outcome.unchecked.items()]
+    return Validation(
+        table=table.name,
+        key=outcome.key,
+        rows_in=outcome.rows_in,
+        rows_trusted=len(outcome.sorted.trusted),
+        rows_quarantined=len(outcome.sorted.quarantined),
+        reasons=reasons,
+        expectations=tuple(_result(check, counts, {check.name for check in broken}) for check in checks),
+        contract_broken="; ".join(why) or None,
+    )
+
+
+def _result(check: Check, counts: Mapping[str, int], broken: Collection[str]) -> ExpectationResult:
+    """What came of a check. One that was not evaluated has failed, and blocks, whatever it is about."""
+    is_blocking = check.severity == "blocking" or check.name not in counts
+    count = int(check.name in broken) if check.severity == "blocking" else counts.get(check.name, 0)
+    return ExpectationResult(
+        name=check.name,
+        column=", ".join(check.columns),
+        success=count == 0 and (check.severity == "blocking" or check.name in counts),
+        unexpected_count=count,
+        severity="blocking" if is_blocking else "quarantine",
+    )
+
+
+def _expectations(checks: Sequence[Check], table: Table) -> list[Any]:
+    """The one expectation behind each check."""
+    import great_expectations.expectations as gxe
+
+    severity = {"blocking": "critical", "quarantine": "warning"}
+    made = []
+    for check in checks:
+        kind, arguments = expectation_of(check, table)
+        about = {"meta": {"name": check.name}, "severity": severity[check.severity], "notes": check.title}
+        made.append(getattr(gxe, kind)(**arguments, **about))
+    return made
+
+
+def _run(expectations: Sequence[Any], frame: pd.DataFrame) -> dict[str, IntArray | str]:
+    """For each expectation the rows that break it, as positions, or why it could not be evaluated.
+
+    The library reports an error in an expectation as an expectation that failed, without rows. It must not pass for
+    one that no row breaks.
+    """
+    results: dict[str, IntArray | str] = {expectation.meta["name"]: "no result" for expectation in expectations}
+    for result in _validated(expectations, frame, COMPLETE).results:
+        rows = (result.result or {}).get("unexpected_index_list")
+        is_evaluated = rows is not None and result.success == (not rows)
+        name = result.expectation_config.meta["name"]
+        results[name] = np.sort(np.array(rows, dtype=np.int64)) if is_evaluated else _error(result.exception_info)
+    return results
+
+
+def _validated(expectations: Sequence[Any], frame: pd.DataFrame, result_format: Any) -> Any:
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    asset = context.data_sources.add_pandas("lake").add_dataframe_asset("rows")
+    batch = asset.add_batch_definition_whole_dataframe("all of them").get_batch({"dataframe": frame})
+    suite = gx.ExpectationSuite(name="generated from the declaration", expectations=list(expectations))
+    return batch.validate(suite, result_format=result_format)
+
+
+def _error(exception_info: Mapping[str, Any] | None) -> str:
+    """The message in what the library says about an exception, which it nests by metric."""
+    for value in (exception_info or {}).values():
+        nested = _error(value) if isinstance(value, Mapping) else ""
+        if nested:
+            return nested
+    return str((exception_info or {}).get("exception_message") or "")
