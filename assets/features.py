@@ -12,7 +12,7 @@ def assets(work: Work) -> list[dg.AssetsDefinition]:
     """`customer_features` and `matured_labels`."""
     trusted = [f"trusted_{table.name}" for table in work.dataset.tables]
 
-    @work.asset(
+    @work.tables(
         "features",
         deps=work.after(trusted, REACH_BACK_MONTHS),
         description="One row for each active customer, from rows known strictly before the month closed.",
@@ -39,7 +39,7 @@ def assets(work: Work) -> list[dg.AssetsDefinition]:
             },
         )
 
-    @work.asset(
+    @work.tables(
         "features",
         deps=work.after(trusted, REACH_BACK_MONTHS),
         description="Who churned, for the snapshots whose horizon ended in the month.",

@@ -11,7 +11,7 @@ def assets(work: Work) -> list[dg.AssetsDefinition]:
 
 
 def _raw(work: Work, table: str) -> dg.AssetsDefinition:
-    @work.asset(
+    @work.tables(
         "ingestion",
         name=f"raw_{table}",
         description=f"Rows of `{table}` that became known in the month, as they came.",

@@ -1,31 +1,51 @@
 """The Dagster instance of a dataset: its own folder, so that what ran can be looked at in the UI afterwards."""
 
+import contextlib
 import logging
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from upath import UPath
 
 from pipeline.declaration import Dataset
 from pipeline.lake import lake_of, write_atomically
 from pipeline.settings import Settings
 
+if TYPE_CHECKING:
+    import dagster as dg
+
 DAGSTER_YAML = b"""\
 # Written once by `churn`; yours to change.
 telemetry:
   enabled: false
+run_storage:
+  module: dagster._core.storage.runs
+  class: SqliteRunStorage
+  config: {base_dir: {env: DAGSTER_HOME}}
+event_log_storage: # Dagster's own takes four times as long
+  module: assets.event_log
+  class: OpenSqliteEventLog
+  config: {base_dir: {env: DAGSTER_HOME}}
+schedule_storage:
+  module: dagster._core.storage.schedules
+  class: SqliteScheduleStorage
+  config: {base_dir: {env: DAGSTER_HOME}}
 concurrency:
-  pools:
-    default_limit: 1 # two months never promote at once
   runs:
-    max_concurrent_runs: 2
+    max_concurrent_runs: 1 # months follow each other: each is compared with the champion that the one before left
 run_monitoring:
-  enabled: true # a killed run would stay "started" for ever
+  enabled: true
+  max_runtime_seconds: 21600 # a killed run would stay "started" for ever
 """
+NO_COMPUTE_LOGS = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+LOG_NAME = "churn.log"
 
 
 def prepare_instance(dataset: Dataset, settings: Settings) -> Path:
     """Make the dataset's Dagster home and say so to this process and its children; returns the folder."""
-    from upath import UPath
-
     home = Path(str(lake_of(settings, dataset.name).root)) / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
@@ -36,19 +56,32 @@ def prepare_instance(dataset: Dataset, settings: Settings) -> Path:
 
 def child_environment(settings: Settings) -> dict[str, str]:
     """What a process started by us needs to see the same settings."""
-    own = {
+    return {
         "CHURN_HOME": str(settings.root()),
         "CHURN_DATASET": settings.dataset,
         "DAGSTER_DISABLE_TELEMETRY": "1",
         "BENTOML_DO_NOT_TRACK": "True",  # no other spelling counts
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
     }
-    return own
 
 
-def log_to_file(home: Path) -> None:
+def open_instance(home: Path) -> "dg.DagsterInstance":
+    """The instance for a run in this process, whose output goes to `quietly`'s file and not to Dagster's."""
+    import dagster as dg
+    from dagster._core.instance import InstanceRef
+
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides={"compute_logs": NO_COMPUTE_LOGS}))
+
+
+@contextlib.contextmanager
+def quietly(home: Path) -> Iterator[None]:
     """Send what libraries have to say to a file beside the instance: the terminal is for the answer."""
-    handler = logging.FileHandler(home / "churn.log")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    logging.captureWarnings(capture=True)
+    with (home / LOG_NAME).open("a", encoding="utf-8") as log:
+        handler = logging.StreamHandler(log)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+        logging.captureWarnings(capture=True)
+        with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+            yield
+        logging.basicConfig(handlers=[logging.StreamHandler(sys.stderr)], level=logging.WARNING, force=True)

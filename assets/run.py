@@ -1,43 +1,50 @@
 """The life cycle of a month, run through Dagster: what `churn run` does."""
 
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from threading import Event, Thread
-from typing import Any
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from assets.instance import log_to_file, prepare_instance
-from assets.jobs import HISTORY, LIFE_CYCLE
+from assets.failures import Failures
+from assets.instance import open_instance, prepare_instance, quietly
 from pipeline.calendar import Monthly, require_key
 from pipeline.declaration import Dataset
-from pipeline.errors import ChurnError
 from pipeline.lake import Lake, lake_of
 from pipeline.settings import Settings
 
+if TYPE_CHECKING:
+    import dagster as dg
+
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+PARTITION, PROCESS = "dagster/partition", "churn/process"
 Progress = Callable[[str, int, int], None]
 
 
 def run_month(dataset: Dataset, settings: Settings, key: str, *, progress: Progress) -> None:
     """Run what is missing of the months before, then the whole life cycle of the month.
 
+    Args:
+        dataset: which company's data.
+        settings: where, and how much.
+        key: the month.
+        progress: told of every step that ends: its name, how many have ended, how many there are.
+
     Raises:
         ChurnError: a step failed; it says which and why.
     """
     require_key(dataset.calendar, key)
     home = prepare_instance(dataset, settings)
-    log_to_file(home)
-    import dagster as dg
+    with quietly(home):
+        from assets.definitions import build_definitions
+        from assets.jobs import HISTORY, LIFE_CYCLE
 
-    from assets.definitions import build_definitions
-
-    definitions = build_definitions(dataset, settings)
-    with dg.DagsterInstance.get() as instance:
-        missing = missing_history(dataset, lake_of(settings, dataset.name), key)
-        if missing:
-            tags = {RANGE_START: missing[0], RANGE_END: missing[-1]}
-            _execute(definitions.resolve_job_def(HISTORY), instance, progress, tags=tags)
-        _execute(definitions.resolve_job_def(LIFE_CYCLE), instance, progress, partition_key=key)
+        definitions = build_definitions(dataset, settings)
+        with open_instance(home) as instance:
+            bury_the_dead(instance)
+            missing = missing_history(dataset, lake_of(settings, dataset.name), key)
+            if missing:
+                tags = {RANGE_START: missing[0], RANGE_END: missing[-1]}
+                execute(definitions.resolve_job_def(HISTORY), instance, progress, tags)
+            execute(definitions.resolve_job_def(LIFE_CYCLE), instance, progress, {PARTITION: key})
 
 
 def missing_history(dataset: Dataset, lake: Lake, key: str) -> list[str]:
@@ -46,73 +53,57 @@ def missing_history(dataset: Dataset, lake: Lake, key: str) -> list[str]:
     if not isinstance(calendar, Monthly):
         return []
     before = [month for month in calendar.keys() if month < key]
-    trusted = [set(lake.keys("trusted", table.name)) for table in dataset.tables]
+    present = {table.name: set(lake.keys("trusted", table.name)) for table in dataset.tables}
     features, labels = set(lake.keys("features", "customers")), set(lake.keys("labels", "customers"))
     from pipeline.labels import matured
 
-    known = set(matured(dataset, before[-1])) if before else set()
+    with_label = set(matured(dataset, before[-1])) if before else set()
     for place, month in enumerate(before):
-        lacks_features = month in calendar.snapshots(month) and month not in features
-        if lacks_features or (month in known and month not in labels) or not all(month in keys for keys in trusted):
+        has_tables = all(month in keys for keys in present.values())
+        has_features = month in features or month not in calendar.snapshots(month)
+        if not (has_tables and has_features and (month in labels or month not in with_label)):
             return before[place:]
     return []
 
 
-def _execute(job: Any, instance: Any, progress: Progress, **options: Any) -> None:
-    """Run a job in this process, telling of each step that ends."""
-    run_id = str(uuid.uuid4())
-    steps = len(list(job.graph.node_dict))
-    with _told(instance, run_id, steps, progress):
-        result = job.execute_in_process(instance=instance, run_id=run_id, raise_on_error=False, **options)
-    if not result.success:
-        raise _cause(job.name, result)
+def execute(
+    job: "dg.JobDefinition", instance: "dg.DagsterInstance", progress: Progress, tags: Mapping[str, str]
+) -> None:
+    """Run a job in this process, telling of each step that ends.
+
+    Raises:
+        ChurnError: a step failed.
+    """
+    from dagster._core.definitions.job_base import InMemoryJob
+    from dagster._core.execution.api import execute_run_iterator
+
+    run = instance.create_run_for_job(job_def=job, tags={**tags, PROCESS: str(os.getpid())})
+    steps, ended, failures = len(list(job.graph.node_dict)), 0, Failures(job.name)
+    progress("", 0, steps)
+    for event in execute_run_iterator(InMemoryJob(job), run, instance):
+        failures.note(event)
+        if event.is_step_success or event.is_step_failure or event.is_step_skipped:
+            ended += 1
+            progress(str(event.step_key), ended, steps)
+    failures.raise_if_any()
 
 
-@contextmanager
-def _told(instance: Any, run_id: str, steps: int, progress: Progress) -> Iterator[None]:
-    """Calls `progress` with the newest finished step, how many have finished and how many there are."""
+def bury_the_dead(instance: "dg.DagsterInstance") -> None:
+    """Mark runs as failed whose process was killed: they would stay "started" in the UI for ever."""
     import dagster as dg
 
-    done = Event()
+    unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=unfinished)):
+        process: Any = run.tags.get(PROCESS)
+        if process is not None and not _is_alive(int(process)):
+            instance.report_run_failed(run, "The process that ran it ended before it did.")
 
-    def watch() -> None:
-        ended = False
-        while not ended:
-            ended = done.wait(0.3)
-            records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_SUCCESS).records
-            name = records[-1].event_log_entry.step_key if records else ""
-            progress(str(name), len(records), steps)
 
-    watcher = Thread(target=watch, daemon=True)
-    watcher.start()
+def _is_alive(process: int) -> bool:
     try:
-        yield
-    finally:
-        done.set()
-        watcher.join()
-
-
-def _cause(job: str, result: Any) -> ChurnError:
-    """Why a run failed, in the words of the check or of the error at the bottom."""
-    for event in result.all_events:
-        if event.event_type_value == "ASSET_CHECK_EVALUATION":
-            check = event.asset_check_evaluation_data
-            if not check.passed and check.blocking:
-                where = check.asset_key.to_user_string()
-                return _failed(job, where, f"check {check.check_name}: {check.description or 'not met'}")
-    for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error.cause is not None:
-                error = error.cause
-            return _failed(job, event.step_key, error.message.strip())
-    return _failed(job, job, "no step says why")
-
-
-def _failed(job: str, where: str, found: str) -> ChurnError:
-    return ChurnError(
-        f"{job}, {where}",
-        expected="the step to succeed",
-        found=found,
-        remedy="Nothing downstream ran, and the release before goes on answering. `churn up` shows the run.",
-    )
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -17,7 +17,7 @@ def _trusted(work: Work, table: str) -> dg.AssetsDefinition:
     checks = checks_of(work.dataset, table)
     asset = f"trusted_{table}"
 
-    @work.asset(
+    @work.tables(
         "validation",
         name=asset,
         deps=[f"raw_{table}"],

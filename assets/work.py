@@ -15,6 +15,8 @@ from pipeline.settings import Settings
 
 # single-run backfills and open-ended partition mappings are marked beta; the version range in pyproject.toml pins them
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
+# `life_cycle` holds tables, which take many months in one run, and models, which take one: it takes one, as it should
+warnings.filterwarnings("ignore", message="Asset job .* materializes assets with varying BackfillPolicies")
 
 TEAM_DATA, TEAM_ML, TEAM_RETENTION = ["team:data"], ["team:ml"], ["team:retention"]
 
@@ -37,8 +39,10 @@ class Work:
         """One partition per month, or the only snapshot."""
         calendar = self.dataset.calendar
         if isinstance(calendar, Monthly):
-            end = month_after(calendar.last)
-            return dg.MonthlyPartitionsDefinition(start_date=calendar.first, end_date=end, fmt="%Y-%m")
+            end, offset = month_after(calendar.last), len(calendar.keys())  # every declared month, whatever the clock says
+            return dg.MonthlyPartitionsDefinition(
+                start_date=calendar.first, end_date=end, fmt="%Y-%m", end_offset=offset
+            )
         return dg.StaticPartitionsDefinition(calendar.keys())
 
     def run_of(self, context: dg.AssetExecutionContext) -> Any:
@@ -52,9 +56,14 @@ class Work:
         return self._runs[place]
 
     def asset(self, group: str, **options: Any) -> Any:
-        """`dg.asset` with what all assets of the project have in common."""
-        policy = dg.BackfillPolicy.single_run()
-        return dg.asset(group_name=group, partitions_def=self.partitions, backfill_policy=policy, **options)
+        """`dg.asset` with what all assets of the project have in common: one month for each run."""
+        common = {"partitions_def": self.partitions, "backfill_policy": dg.BackfillPolicy.multi_run(1)}
+        return dg.asset(group_name=group, **common, **options)
+
+    def tables(self, group: str, **options: Any) -> Any:
+        """The same for tables, whose bodies take all months of a backfill in one run."""
+        common = {"partitions_def": self.partitions, "backfill_policy": dg.BackfillPolicy.single_run()}
+        return dg.asset(group_name=group, **common, **options)
 
     def after(self, names: Sequence[str], months_back: int = 0) -> list[dg.AssetDep]:
         """Dependencies on the same month of other assets, and on the months before it that they reach back."""

@@ -1,17 +1,18 @@
 """The frames that expectations are evaluated on: one of rows, and one of months that says how each month came out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.calendar import SNAPSHOT, month_start
 from pipeline.casting import Typed, as_text, month_number, month_numbers
 from pipeline.quarantine import Finding, SortedOut
-from pipeline.tables import Table
+from pipeline.tables import Column, Table
 
 DELIVERED, KNOWN = "month it was delivered for", "month it became known in"
 
@@ -66,11 +67,13 @@ def frame_of_months(outcomes: Sequence[Outcome]) -> pd.DataFrame:
 
 
 def frame_of_rows(table: Table, months: Sequence[Month]) -> pd.DataFrame:
-    """The typed rows of some months, a flag for each value that can be read, and the months as numbers."""
+    """The typed rows of some months, and the months as numbers; where a column has values that cannot be read, a flag
+    for those that can.
+    """
     rows = pa.concat_tables([month.typed.rows for month in months])
     unreadable = pa.concat_tables([month.typed.unreadable for month in months])
-    columns = {name: _series(rows[name]) for name in rows.column_names}
-    columns |= {flag(name): ~unreadable[name].to_pandas() for name in unreadable.column_names}
+    columns = {column.name: _series(rows[column.name], column, table) for column in table.columns}
+    columns |= {flag(name): ~lost.to_pandas() for name, lost in _columns(unreadable) if pc.any(lost).as_py()}
     columns[DELIVERED] = pd.Series(months_of_rows(months))
     if table.known_at is not None:
         columns[KNOWN] = month_numbers(rows[table.known_at]).to_pandas()
@@ -88,8 +91,13 @@ def flag(column: str) -> str:
     return f"{column} is readable"
 
 
-def _series(values: pa.ChunkedArray) -> "pd.Series[Any]":
-    """A column as pandas has it; whole numbers stay whole where some are missing."""
+def _columns(rows: pa.Table) -> Iterator[tuple[str, pa.ChunkedArray]]:
+    return zip(rows.column_names, rows.columns, strict=True)
+
+
+def _series(values: pa.ChunkedArray, column: Column, table: Table) -> "pd.Series[Any]":
+    """A column as pandas has it; whole numbers stay whole where some are missing, and few texts are kept as codes."""
     types = {pa.int64(): pd.Int64Dtype()} if values.null_count else {}
-    series: pd.Series[Any] = values.to_pandas(types_mapper=types.get)
+    is_repeated = bool(column.categories) or column.name == table.customer
+    series: pd.Series[Any] = values.to_pandas(types_mapper=types.get, strings_to_categorical=is_repeated)
     return series

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Annotated, Any
 
@@ -28,6 +28,17 @@ from pipeline.splits import Split
 from pipeline.verdict import Comparison, Verdict, against_chance, comparisons_of, simplest_first, verdict_of
 
 
+@dataclass(frozen=True)
+class Part:
+    """One part of the split: `train`, `calibration` or `test`. A row is a customer in a month."""
+
+    name: str
+    snapshots: tuple[str, ...]
+    rows: int
+    customers: int
+    churners: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """What is known about the rungs of one run. Money is per month, in `currency`, and against contacting nobody.
@@ -35,6 +46,7 @@ class Evaluation:
     Args:
         test_digest: SHA-256 over the content of the test rows; the gate refuses a report about other rows.
         data_version: version of the data that the rungs were fitted on, as the caller gave it.
+        parts: what the rungs were fitted on, calibrated on and judged by.
         rows: customers in a month, over all test snapshots.
         rungs: the metrics of each rung, simplest first; see `metrics.METRICS`.
         comparisons: paired differences in profit of every rung against every simpler one.
@@ -53,6 +65,7 @@ class Evaluation:
     test_digest: str
     currency: str
     budget_share: float
+    parts: tuple[Part, ...]
     snapshots: tuple[str, ...]
     rows: int
     customers: int
@@ -115,6 +128,7 @@ def evaluate_rungs(
         **_facts(judged),
         run_key=run_key,
         data_version=data_version,
+        parts=tuple(_part(each.name, getattr(split, each.name)) for each in fields(Split)),
         rungs={name: metrics_of(judged.drawn, name) for name in judged.names},
         comparisons=comparisons,
         against_chance=chance,
@@ -167,6 +181,11 @@ def _verdict(judged: _Judged) -> tuple[Verdict, tuple[Comparison, ...], dict[str
     chance = against_chance(judged.drawn, judged.names)
     profits = {name: judged.drawn.interval(name, "profit") for name in judged.names}
     return verdict_of(profits, comparisons, chance, judged.dataset.economics.currency), comparisons, chance
+
+
+def _part(name: str, rows: pd.DataFrame) -> Part:
+    snapshots = tuple(sorted(rows["snapshot"].unique()))
+    return Part(name, snapshots, len(rows), rows["customer_id"].nunique(), int(rows["churned"].sum()))
 
 
 def _facts(judged: _Judged) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def calibration_plot(evaluation: Evaluation) -> bytes:
     ratio = evaluation.rungs[chosen]["calibration_ratio"]
     figure = style.new_figure(
         f"{100 * ratio.value:.0f} leavers for every 100 that {the_rung(chosen)} promised",
-        "Share of customers who left by the probability they were given, in bins of equal size; bars: 95 % intervals",
+        "Share of customers who left by the probability they were given, like ones together; bars: 95 % intervals",
     )
     style.colour_key(figure, [(readable(name), _colour(evaluation, name)) for name in evaluation.rungs], strong=chosen)
     axes = style.new_axes(figure, bottom=0.315, top=0.765)
@@ -211,5 +211,5 @@ def _draw_calibration(axes: "Axes", evaluation: Evaluation) -> float:
             axes.vlines(x, *zip(*ends, strict=True), color=colour, linewidth=1.6, zorder=3)
         top = max(top, *x, *(each.observed.high for each in bins if np.isfinite(each.observed.high)), *y)
     axes.plot([0, 1], [0, 1], color=style.MUTED, linewidth=1.2, linestyle=(0, (1, 1.6)))
-    widest = float(np.quantile(_score(evaluation, evaluation.verdict.rung), 0.999))
+    widest = float(np.quantile(_score(evaluation, evaluation.verdict.rung), 0.995))
     return min(1.0, 1.04 * max(top, widest))

@@ -16,6 +16,7 @@ from pipeline.casting import typed
 from pipeline.check_frame import (
     Month,
     Outcome,
+    flag,
     frame_of_months,
     frame_of_rows,
     months_of_rows,
@@ -29,6 +30,7 @@ from pipeline.quarantine import Finding, IntArray, SortedOut, settled, sorted_ou
 from pipeline.tables import Table
 
 BATCH_ROWS = 1_000_000
+NO_ROWS: IntArray = np.empty(0, dtype=np.int64)
 COMPLETE = {"result_format": "COMPLETE", "exclude_unexpected_values": True}
 
 
@@ -82,8 +84,12 @@ def _outcomes(table: Table, checks: Sequence[Check], batch: Mapping[str, pa.Tabl
 
 
 def _checked(table: Table, checks: Sequence[Check], months: Sequence[Month]) -> list[Outcome]:
+    frame = frame_of_rows(table, months)
     of_rows = [check for check in checks if check.severity == "quarantine"]
-    results = _run(_expectations(of_rows, table), frame_of_rows(table, months))
+    kept = {
+        check.name: NO_ROWS for check in of_rows if check.kind == "readable" and flag(check.columns[0]) not in frame
+    }
+    results = kept | _run(_expectations([check for check in of_rows if check.name not in kept], table), frame)
     unchecked = {name: why for name, why in results.items() if isinstance(why, str)}
     if unchecked and len(months) > 1:  # so that what stops one month does not stop its neighbours
         return [outcome for month in months for outcome in _checked(table, checks, [month])]

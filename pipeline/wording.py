@@ -26,7 +26,7 @@ def percent(share: float, digits: int = 1) -> str:
 
 def money_range(interval: Interval) -> str:
     """The ends of an interval of money, e.g. `1,200 to 3,400`."""
-    return f"{number(interval.low)} to {number(interval.high)}"
+    return f"{_amount(interval.low, interval)} to {_amount(interval.high, interval)}"
 
 
 def figure(interval: Interval, digits: int = 3) -> str:
@@ -40,7 +40,7 @@ def figure(interval: Interval, digits: int = 3) -> str:
 
 def money_figure(interval: Interval) -> str:
     """An amount with its interval, e.g. `2,300 (1,200 to 3,400)`."""
-    return f"{number(interval.value)} ({money_range(interval)})"
+    return f"{_amount(interval.value, interval)} ({money_range(interval)})"
 
 
 def the_rung(name: str) -> str:
@@ -57,3 +57,11 @@ def sentence(text: str) -> str:
 def readable(name: str) -> str:
     """A column's name as words."""
     return name.replace("_", " ")
+
+
+def _amount(value: float, interval: Interval) -> str:
+    """A part of an interval; cents where the whole interval is small."""
+    if not math.isfinite(value):
+        return UNKNOWN
+    largest = max(abs(part) for part in (interval.value, interval.low, interval.high) if math.isfinite(part))
+    return f"{value:,.0f}" if largest >= 20 else f"{value:,.2f}"

@@ -1,6 +1,7 @@
 """Hands predictions to the prediction log without making any caller wait, whatever becomes of the log."""
 
 import logging
+import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ logger = logging.getLogger("serving.log")
 
 @dataclass(frozen=True)
 class Entry:
-    """One answered request."""
+    """One answered request. Callers choose `request_id`, and may choose the same one twice."""
 
     request_id: str
     answered_at: datetime
@@ -95,7 +96,7 @@ class PredictionQueue:
 
 def predictions_of(entry: Entry, dataset: str) -> list[Prediction]:
     """The rows of the log for one request."""
-    found = entry.considered
+    found, unique = entry.considered, secrets.token_hex(12)
     values = zip(
         entry.customers,
         found.probability.tolist(),
@@ -106,7 +107,7 @@ def predictions_of(entry: Entry, dataset: str) -> list[Prediction]:
     )
     return [
         Prediction(
-            id=f"{entry.request_id}-{i}",
+            id=f"{unique}-{i}",
             predicted_at=entry.answered_at,
             dataset=dataset,
             source="online",

@@ -41,10 +41,9 @@ def place_of(settings: Settings) -> Place:
     """
     baked = _baked_dataset(Path(__file__).parents[1] / BAKED)
     if baked is not None:
-        state = _folder(settings, baked.name)
-        return Place(baked.name, state, baked / "releases", _no_declaration)
+        return Place(baked.name, _state(settings, baked.name), baked / "releases", _no_declaration)
     dataset = _loaded(settings)
-    state = _folder(settings, dataset.name)
+    state = _state(settings, dataset.name)
     return Place(dataset.name, state, releases_root(state), lambda: declared_rung(dataset))
 
 
@@ -53,9 +52,8 @@ def _loaded(settings: Settings) -> Dataset:
     return load_dataset(settings)
 
 
-def _folder(settings: Settings, name: str) -> Path:
-    root = lake_of(settings, name).root
-    return releases_root(root).parent if isinstance(root, Path) else Path(str(root))
+def _state(settings: Settings, name: str) -> Path:
+    return releases_root(lake_of(settings, name).root).parent
 
 
 def _baked_dataset(folder: Path) -> Path | None:

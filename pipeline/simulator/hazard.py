@@ -38,7 +38,7 @@ def log_odds(state: State, month: Month, parameters: WorldParameters) -> FloatAr
     modifiers = parameters.of_month(month.key)
     pressure = (state.competitor + modifiers.competitor)[customers.region]
     freedom = _freedom(customers, now)
-    pushes = _poor_value(customers) + _lost_interest(customers) + _price_raised(customers, now)
+    pushes = _poor_value(customers) + _lost_interest(customers, now) + _price_raised(customers, now)
     pushes += _competition(customers, pressure) + _contract_ends(customers, now)
     everywhere = parameters.base_log_odds + parameters.season[month.of_year] + modifiers.log_odds
     hindrances = _tenure(customers, now) + _unpaid(customers) + _unsolved(customers, now) + _who(customers)
@@ -70,9 +70,10 @@ def _poor_value(customers: Customers) -> FloatArray:
     return np.interp(dear, [-0.4, 0.0, 0.3, 0.7], [-0.5, 0.0, 1.0, 1.9]) + bill_shock
 
 
-def _lost_interest(customers: Customers) -> FloatArray:
+def _lost_interest(customers: Customers, now: int) -> FloatArray:
     before = (customers.gigabytes_1_month_ago + customers.gigabytes_2_months_ago) / 2.0
-    return np.interp(1.0 - customers.gigabytes / before, [0.15, 0.25, 0.4, 0.6], [0.0, 1.4, 2.8, 3.6])
+    is_settled = now - customers.signed_up_at > 100 * DAY  # before that there is nothing to fall from
+    return is_settled * np.interp(1.0 - customers.gigabytes / before, [0.1, 0.25, 0.4, 0.6], [0.0, 1.3, 2.6, 3.4])
 
 
 def _price_raised(customers: Customers, now: int) -> FloatArray:
@@ -112,7 +113,7 @@ def _effect_of_a_call(customers: Customers, now: int) -> FloatArray:
     them leave. Most others can be persuaded. `response` places each customer in one of the three groups.
     """
     years = (now - customers.signed_up_at) / (365.0 * DAY)
-    lost = np.interp(_lost_interest(customers), [0.0, 2.5], [0.12, 0.45])
+    lost = np.interp(_lost_interest(customers, now), [0.0, 2.5], [0.12, 0.45])
     woken = 0.05 + np.interp(years, [1.5, 5.0], [0.0, 0.25]) + np.where(customers.engagement < -0.3, 0.1, 0.0)
     persuaded = -1.8 - 0.8 * np.interp(customers.price, [20.0, 60.0], [1.0, 0.0])
     is_lost, is_woken = customers.response < lost, customers.response > 1.0 - woken

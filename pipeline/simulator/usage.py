@@ -75,7 +75,7 @@ def _week(customers: Customers, life: Life, ended_at: int, place: int) -> Batch:
 
 
 def _gigabytes(customers: Customers, luck: FloatArray) -> FloatArray:
-    return np.exp(customers.taste + customers.engagement + 0.16 * luck - 0.013) / _WEEKS_A_MONTH
+    return np.exp(customers.taste + customers.engagement + 0.12 * luck - 0.007) / _WEEKS_A_MONTH
 
 
 def _minutes(customers: Customers, luck: FloatArray) -> FloatArray:

@@ -1,0 +1,124 @@
+"""The command line. Each command imports what it needs when it runs, so that `churn --help` answers at once."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from assets import cli_bench, cli_release
+from pipeline.errors import ChurnError
+from pipeline.settings import Settings
+
+app = App(name="churn", help="Which customers should we contact this month, and is our model good enough to decide it?")
+app.command(cli_release.app)
+app.command(cli_bench.app)
+
+DatasetName = Annotated[str | None, Parameter(help="simulated, telco, tv, or the path of a module of yours")]
+AsJson = Annotated[bool, Parameter(name="--json", negative="", help="one JSON object on standard output, nothing else")]
+
+
+@app.command
+def run(*, dataset: DatasetName = None, month: str | None = None, as_json: AsJson = False) -> None:
+    """Run the life cycle of one month: tables, features, labels, models, gate, release, call list, Bento.
+
+    Args:
+        dataset: which company's data.
+        month: YYYY-MM; the newest by default. Months before it that were never run are ingested first.
+        as_json: for a machine.
+    """
+    from assets.run import run_month
+    from assets.terminal import progress_bar
+
+    declared, settings = chosen(dataset)
+    key = month or declared.calendar.last
+    with progress_bar(is_quiet=as_json) as progress:
+        run_month(declared, settings, key, progress=progress)
+
+    from assets.summary import show, summary_of
+    from pipeline.candidates import Run
+
+    summary = summary_of(Run(declared, settings, key))
+    if as_json:
+        print(json.dumps(summary, indent=2))  # noqa: T201
+    else:
+        show(summary, Console())
+
+
+@app.command
+def serve(*, dataset: DatasetName = None) -> None:
+    """Answer requests on this machine until Ctrl-C."""
+    from serving.launch import serve as answer
+
+    answer(with_dataset(dataset))
+
+
+@app.command
+def ask(*, dataset: DatasetName = None) -> None:
+    """Start the service, ask it about the first customer of the call list, print the answer, stop it."""
+    from assets.ask import ask_about_one
+
+    declared, settings = chosen(dataset)
+    question, answer = ask_about_one(declared, settings)
+    console = Console()
+    console.print("[bold]asked the service[/] POST /predict", highlight=False)
+    console.print_json(json.dumps(question))
+    console.print("[bold]it answered[/]")
+    console.print_json(json.dumps(answer))
+
+
+@app.command
+def up(*, dataset: DatasetName = None) -> None:
+    """Start the Dagster UI and daemon, the MLflow UI and the service, on loopback; Ctrl-C stops all of them."""
+    from assets.up import run_everything
+
+    run_everything(*chosen(dataset))
+
+
+@app.command
+def doctor(*, dataset: DatasetName = None, as_json: AsJson = False) -> None:
+    """Say what is installed, where things are, what is wrong and how to mend it; exits with 1 where something is."""
+    from assets.doctor import examine, show
+
+    findings = examine(with_dataset(dataset))
+    if as_json:
+        print(json.dumps(findings, indent=2))  # noqa: T201
+    else:
+        show(findings, Console())
+    sys.exit(0 if all(finding["ok"] for finding in findings) else 1)
+
+
+def with_dataset(name: str | None) -> Settings:
+    """The settings, with another dataset where one is named; the path of a module is made absolute."""
+    settings = Settings()
+    if name is None:
+        return settings
+    return settings.model_copy(update={"dataset": str(Path(name).resolve()) if name.endswith(".py") else name})
+
+
+def chosen(name: str | None) -> tuple[Any, Settings]:
+    """The dataset and the settings that a command works on."""
+    from pipeline.datasets.registry import load_dataset
+
+    settings = with_dataset(name)
+    return load_dataset(settings), settings
+
+
+def main() -> None:
+    """Entry point: an error that a user can mend is a paragraph, not a traceback."""
+    sys.exit(guarded(app))
+
+
+def guarded(command: Callable[[], Any]) -> int:
+    """Run a command; 0, or 1 with the message of a ChurnError on standard error, or 130 after Ctrl-C."""
+    try:
+        command()
+    except ChurnError as error:
+        Console(stderr=True).print(f"[bold red]churn:[/] {error}", highlight=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0

@@ -1,0 +1,50 @@
+"""`churn bench`: the commands behind every figure that the README claims."""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+from rich.console import Console
+
+app = App(name="bench", help="Measure what the README claims; each prints its goals and whether they are met.")
+DatasetName = Annotated[str | None, Parameter(help="simulated, telco, tv, or the path of a module of yours")]
+AsJson = Annotated[bool, Parameter(name="--json", negative="", help="one JSON object on standard output, nothing else")]
+
+
+@app.command
+def value(*, as_json: AsJson = False) -> None:
+    """How much of the profit that the true probabilities would earn each rung earns, in the simulated company."""
+    from assets.benchmarks import value_goals
+
+    _told(value_goals, as_json)
+
+
+@app.command
+def accuracy(*, dataset: DatasetName = "telco", as_json: AsJson = False) -> None:
+    """Cross-validated ranking and log loss on a real dataset without time."""
+    from assets.benchmarks import accuracy_goals
+
+    _told(lambda: accuracy_goals(dataset or "telco"), as_json)
+
+
+@app.command
+def serving(*, dataset: DatasetName = None, as_json: AsJson = False) -> None:
+    """How fast the service starts and answers, and what memory it takes."""
+    from assets.benchmarks import serving_goals
+    from assets.cli import with_dataset
+
+    _told(lambda: serving_goals(with_dataset(dataset)), as_json)
+
+
+def _told(measure: Callable[[], dict[str, Any]], as_json: bool) -> None:
+    measured = measure()
+    if as_json:
+        print(json.dumps(measured, indent=2))  # noqa: T201
+    else:
+        console = Console()
+        for goal in measured["goals"]:
+            mark = "[green]met    [/]" if goal["met"] else "[red]not met[/]"
+            console.print(f"{mark} {goal['name']}: goal {goal['goal']}, measured {goal['measured']}", highlight=False)
+    sys.exit(0 if all(goal["met"] for goal in measured["goals"]) else 1)

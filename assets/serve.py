@@ -1,0 +1,7 @@
+"""The service as a process of its own, under the settings of its environment."""
+
+from pipeline.settings import Settings
+from serving.launch import serve
+
+if __name__ == "__main__":
+    serve(Settings())
