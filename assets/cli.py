@@ -1,6 +1,7 @@
 """The command line. Each command imports what it needs when it runs, so that `churn --help` answers at once."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -109,6 +110,8 @@ def chosen(name: str | None) -> tuple[Any, Settings]:
 
 def main() -> None:
     """Entry point: an error that a user can mend is a paragraph, not a traceback."""
+    # threads that wait for each other by spinning stand still where cores are shared; read when the first fit begins
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(guarded(app))
 
 

@@ -2,32 +2,32 @@
 
 import dagster as dg
 
-from assets.work import TEAM_DATA, Work, table_of
+from assets.metadata import months, schema_of
+from assets.work import TEAM_DATA, Work
+from pipeline.code_version import code_version
+from pipeline.tables import Table
 
 
 def assets(work: Work) -> list[dg.AssetsDefinition]:
     """`raw_<table>` for every declared table."""
-    return [_raw(work, table.name) for table in work.dataset.tables]
+    return [_raw(work, table) for table in work.dataset.tables]
 
 
-def _raw(work: Work, table: str) -> dg.AssetsDefinition:
+def _raw(work: Work, table: Table) -> dg.AssetsDefinition:
     @work.tables(
         "ingestion",
-        name=f"raw_{table}",
-        description=f"Rows of `{table}` that became known in the month, as they came.",
+        name=f"raw_{table.name}",
+        description=f"{table.description} The rows that became known in the month, as they came.".strip(),
+        metadata={"dagster/column_schema": schema_of(table)},
         owners=TEAM_DATA,
         kinds={"parquet"},
-        code_version="1",
+        code_version=code_version("ingestion", declared=table),
     )
     def raw(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         from pipeline.ingestion import ingest
 
-        counts = [ingest(work.dataset, table, key, work.settings, work.lake) for key in context.partition_keys]
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": sum(count.rows for count in counts),
-                "months": table_of([{"month": c.key, "rows": c.rows, "columns dropped": str(c.dropped)} for c in counts]),
-            }
-        )
+        for key in context.partition_keys:
+            ingest(work.dataset, table.name, key, work.settings, work.lake)
+        return months(context, work.lake, "raw", table.name, context.partition_keys)
 
     return raw

@@ -1,65 +1,75 @@
 """Trusted tables: what kept its contract. Great Expectations judges every row; the checks below show its verdicts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from assets.work import TEAM_DATA, Work, table_of
+from assets.metadata import months, schema_of, table_of
+from assets.work import TEAM_DATA, Work
+from pipeline.code_version import code_version
 from pipeline.contract import Check, Validation, checks_of
+from pipeline.tables import Table
+
+CONTRACT = "contract_is_kept"
+Result = dg.MaterializeResult | dg.AssetCheckResult  # type: ignore[type-arg]
 
 
 def assets(work: Work) -> list[dg.AssetsDefinition]:
     """`trusted_<table>` for every declared table, with a check for every promise of the table."""
-    return [_trusted(work, table.name) for table in work.dataset.tables]
+    return [_trusted(work, table) for table in work.dataset.tables]
 
 
-def _trusted(work: Work, table: str) -> dg.AssetsDefinition:
-    checks = checks_of(work.dataset, table)
-    asset = f"trusted_{table}"
+def _trusted(work: Work, table: Table) -> dg.AssetsDefinition:
+    checks, asset = checks_of(work.dataset, table.name), f"trusted_{table.name}"
 
     @work.tables(
         "validation",
         name=asset,
-        deps=[f"raw_{table}"],
-        check_specs=[_spec(check, asset) for check in checks],
-        description=f"Rows of `{table}` that kept every promise; the others are in quarantine with their reasons.",
+        deps=[f"raw_{table.name}"],
+        check_specs=[_contract_spec(asset), *(_spec(check, asset) for check in checks)],
+        description=f"{table.description} The rows that kept every promise; the others are in quarantine.".strip(),
+        metadata={"dagster/column_schema": schema_of(table)},
         owners=TEAM_DATA,
         kinds={"parquet", "greatexpectations"},
-        code_version="1",
+        code_version=code_version("validation", "contract", "expectations", "casting", "quarantine", declared=table),
     )
-    def trusted(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
+    def trusted(context: dg.AssetExecutionContext) -> Iterator[Result]:
         from pipeline.validation import validate
 
-        found = validate(work.dataset, table, list(context.partition_keys), work.lake)
-        docs = work.lake.root / "docs" / "index.html"
-        yield dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": sum(month.rows_trusted for month in found),
-                "rows quarantined": sum(month.rows_quarantined for month in found),
-                "months": table_of([_month(month) for month in found]),
-                "data docs": dg.MetadataValue.path(str(docs)),
-            }
-        )
+        found = validate(work.dataset, table.name, context.partition_keys, work.lake)
+        context.add_asset_metadata({"months": table_of([_month(month) for month in found])})
+        yield months(context, work.lake, "trusted", table.name, context.partition_keys)
+        yield _contract(asset, found)
         yield from (_result(check, asset, found) for check in checks)
 
     return trusted
 
 
+def _contract_spec(asset: str) -> dg.AssetCheckSpec:
+    said = "No month may be used whose contract is broken: nothing downstream of it runs."
+    return dg.AssetCheckSpec(CONTRACT, asset=asset, blocking=True, description=said)
+
+
 def _spec(check: Check, asset: str) -> dg.AssetCheckSpec:
-    is_blocking = check.severity == "blocking"
-    return dg.AssetCheckSpec(check.name, asset=asset, blocking=is_blocking, description=check.title)
+    return dg.AssetCheckSpec(check.name, asset=asset, blocking=check.severity == "blocking", description=check.title)
 
 
-def _result(check: Check, asset: str, found: list[Validation]) -> dg.AssetCheckResult:
+def _contract(asset: str, found: Sequence[Validation]) -> dg.AssetCheckResult:
+    """Whether all months of the run may be used; a check that could not be evaluated breaks the contract too."""
+    broken = [f"month {month.key}: {month.contract_broken}" for month in found if month.contract_broken]
+    return dg.AssetCheckResult(
+        check_name=CONTRACT, asset_key=asset, passed=not broken, description="; ".join(broken) or None
+    )
+
+
+def _result(check: Check, asset: str, found: Sequence[Validation]) -> dg.AssetCheckResult:
     """The verdict over the months of the run: a row that is set aside is a warning, a broken month an error."""
     failed = {m.key: e.unexpected_count for m in found for e in m.expectations if e.name == check.name and not e.success}
-    broken = [f"{m.key}: {m.contract_broken}" for m in found if m.contract_broken and m.key in failed]
     return dg.AssetCheckResult(
         check_name=check.name,
         asset_key=asset,
         passed=not failed,
         severity=dg.AssetCheckSeverity.ERROR if check.severity == "blocking" else dg.AssetCheckSeverity.WARN,
-        description="; ".join(broken) or None,
         metadata={"rows or months that broke it": sum(failed.values()), "months": ", ".join(failed)},
     )
 

@@ -1,7 +1,7 @@
 """What every asset needs: the dataset, the settings, and the month's run that the steps of one Dagster run share."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -76,21 +76,3 @@ class Work:
 def now() -> datetime:
     """The moment, as the project's naive UTC."""
     return datetime.now(UTC).replace(tzinfo=None)
-
-
-def table_of(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
-    """Rows as a table in the UI."""
-    records = [dg.TableRecord({name: _shown(value) for name, value in row.items()}) for row in rows]
-    names = list(rows[0]) if rows else ["empty"]
-    return dg.MetadataValue.table(records, schema=dg.TableSchema([dg.TableColumn(name) for name in names]))
-
-
-def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
-    """A plot that the UI shows in place."""
-    from base64 import b64encode
-
-    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{b64encode(png).decode()})")
-
-
-def _shown(value: Any) -> str | int | float | bool | None:
-    return value if isinstance(value, str | int | float | bool | None) else str(value)

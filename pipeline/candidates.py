@@ -128,7 +128,7 @@ class Run:
 
 def evaluate_run(run: Run) -> Evaluation:
     """Judge the month's rungs on rows that none has seen, and write the report."""
-    rungs = {name: run.rung(name) for name in RUNGS}
+    rungs: dict[str, Scorer] = {name: run.rung(name) for name in RUNGS}
     found = evaluate_rungs(
         run.dataset, run.split, rungs, run.settings, run_key=run.key, data_version=run.data_version
     )

@@ -1,7 +1,7 @@
 """The frames that expectations are evaluated on: one of rows, and one of months that says how each month came out."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.calendar import SNAPSHOT, month_start
-from pipeline.casting import Typed, as_text, month_number, month_numbers
-from pipeline.quarantine import Finding, SortedOut
+from pipeline.casting import Typed, month_number, month_numbers
+from pipeline.outcome import Outcome
 from pipeline.tables import Column, Table
 
 DELIVERED, KNOWN = "month it was delivered for", "month it became known in"
@@ -26,50 +26,13 @@ class Month:
     typed: Typed
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What the row checks gave for a month.
-
-    Args:
-        missing: declared columns that the month does not have; it was not checked any further then.
-        unchecked: which checks could not be evaluated, and why.
-    """
-
-    key: str
-    rows_in: int
-    sorted: SortedOut
-    findings: tuple[Finding, ...] = ()
-    missing: tuple[str, ...] = ()
-    unchecked: Mapping[str, str] = field(default_factory=dict)
-
-    def summary(self) -> dict[str, Any]:
-        """The figures that the contract is about; see `pipeline.contract`."""
-        trusted, quarantined = len(self.sorted.trusted), len(self.sorted.quarantined)
-        return {
-            "missing_columns": len(self.missing),
-            "rows_in": self.rows_in,
-            "rows_accounted_for": trusted + quarantined,
-            "quarantined_share": quarantined / self.rows_in if self.rows_in else 0.0,
-        }
-
-
-def without_columns(key: str, raw: pa.Table, missing: tuple[str, ...]) -> Outcome:
-    """A month that lacks declared columns: nothing can be said of its rows, so none is trusted."""
-    reason = f"{', '.join(missing)}: expected in the table, found no such column"
-    rows = {name: as_text(raw[name]) for name in raw.column_names}
-    reasons = pa.array([reason] * len(raw), type=pa.string())
-    return Outcome(key, len(raw), SortedOut(pa.table({}), pa.table(rows | {"reasons": reasons})), missing=missing)
-
-
 def frame_of_months(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     """One row for each month, in order."""
-    return pd.DataFrame([outcome.summary() for outcome in outcomes])
+    return pd.DataFrame([outcome.figures() for outcome in outcomes])
 
 
 def frame_of_rows(table: Table, months: Sequence[Month]) -> pd.DataFrame:
-    """The typed rows of some months, and the months as numbers; where a column has values that cannot be read, a flag
-    for those that can.
-    """
+    """The typed rows of some months, the months as numbers, and flags where a column has values that cannot be read."""
     rows = pa.concat_tables([month.typed.rows for month in months])
     unreadable = pa.concat_tables([month.typed.unreadable for month in months])
     columns = {column.name: _series(rows[column.name], column, table) for column in table.columns}

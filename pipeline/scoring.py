@@ -22,8 +22,15 @@ MODEL_FILE = "model.json"
 class Scorer(Protocol):
     """A fitted rung."""
 
-    name: RungName
-    fields: tuple[Field, ...]
+    @property
+    def name(self) -> RungName:
+        """Which rung it is."""
+        ...
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The fields that it sees, in the order of `reasons`."""
+        ...
 
     def probability(self, columns: Columns, rows: int) -> FloatArray:
         """Churn probability of each customer, shape (rows,)."""

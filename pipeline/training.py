@@ -89,11 +89,12 @@ def _fit_model(name: RungName, dataset: Dataset, split: Split, settings: Setting
     names = [f.name for f in fields]
     search = _searched(name, dataset, split.train, settings)
     parameters = min(search, key=lambda tried: tried["log_loss"])["parameters"]
-    fitted = _estimator(name, fields, split.train, parameters, settings)
-    fitted.fit(split.train[names], split.train["churned"].to_numpy())
+    train = at_most(split.train, settings.training_rows, settings.seed)
+    fitted = _estimator(name, fields, train, parameters, settings)
+    fitted.fit(train[names], train["churned"].to_numpy())
     wrapped, calibration = calibrated(fitted, names, split.calibration)
     export = scorecard_of if name == "logistic" else trees_of
-    scorer: Scorer = export(fitted, fields, split.train, calibration)
+    scorer: Scorer = export(fitted, fields, train, calibration)
     return FittedRung(name, scorer, wrapped, parameters, tuple(search))
 
 
@@ -118,10 +119,15 @@ def _folds(dataset: Dataset, train: pd.DataFrame, settings: Settings) -> Iterato
         for i in range(FOLDS_WITHOUT_TIME):
             yield train[fold != i], train[fold == i]
         return
-    earlier, later = _earlier_and_later(dataset, train)
-    share = settings.search_rows / (len(earlier) + len(later))
-    kept = [part[hashed_shares(part["customer_id"], settings.seed) < share] for part in (earlier, later)]
-    yield kept[0], kept[1]
+    yield _earlier_and_later(dataset, at_most(train, settings.search_rows, settings.seed))
+
+
+def at_most(rows: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
+    """About `most` rows, drawn by a hash of customer and snapshot: a year of months repeats each customer anyway."""
+    if len(rows) <= most:
+        return rows
+    place = hashed_shares(rows["customer_id"].str.cat(rows["snapshot"], sep=" "), f"rows {seed}")
+    return rows[place < most / len(rows)].reset_index(drop=True)
 
 
 def _earlier_and_later(dataset: Dataset, train: pd.DataFrame) -> Fold:
@@ -146,7 +152,9 @@ def _tried(
     for fit, validate in folds:
         estimator = _estimator(name, fields, fit, {**candidate, "max_iter": MOST_TREES}, settings)
         estimator.fit(fit[names], fit["churned"].to_numpy())
-        losses.append(_losses_by_trees(name, estimator, validate[names], validate["churned"].to_numpy(dtype=np.float64)))
+        losses.append(
+            _losses_by_trees(name, estimator, validate[names], validate["churned"].to_numpy(dtype=np.float64))
+        )
     loss = np.mean(losses, axis=0)
     best = int(loss.argmin())
     chosen = dict(candidate) | ({"max_iter": best + 1} if name == "boosting" else {})
@@ -167,7 +175,9 @@ def _log_loss(churned: FloatArray, probability: FloatArray) -> float:
     return float(-np.mean(churned * np.log(p) + (1 - churned) * np.log1p(-p)))
 
 
-def _estimator(name: RungName, fields: Any, train: pd.DataFrame, parameters: Mapping[str, Any], settings: Settings) -> Any:
+def _estimator(
+    name: RungName, fields: Any, train: pd.DataFrame, parameters: Mapping[str, Any], settings: Settings
+) -> Any:
     from pipeline.boosting import boosting_estimator
     from pipeline.scorecard import logistic_estimator
 
@@ -180,7 +190,9 @@ def _fold_numbers(rows: pd.DataFrame, seed: int, folds: int) -> NDArray[np.int64
     return np.floor(hashed_shares(rows["customer_id"], f"fold {seed}") * folds).astype(np.int64)
 
 
-def cross_validated(name: RungName, dataset: Dataset, rows: pd.DataFrame, settings: Settings, folds: int = 5) -> FloatArray:
+def cross_validated(
+    name: RungName, dataset: Dataset, rows: pd.DataFrame, settings: Settings, folds: int = 5
+) -> FloatArray:
     """Out-of-fold probability of each row, the whole recipe refitted in each fold; for datasets without time."""
     fold = _fold_numbers(rows, settings.seed + 1, folds)
     probability = np.empty(len(rows))

@@ -4,7 +4,7 @@ Each check of `pipeline/contract.py` becomes one expectation. A batch of months 
 expectation go to quarantine, and a second, small run over one row for each month decides whether the contract holds.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -13,23 +13,17 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.casting import typed
-from pipeline.check_frame import (
-    Month,
-    Outcome,
-    flag,
-    frame_of_months,
-    frame_of_rows,
-    months_of_rows,
-    without_columns,
-)
-from pipeline.contract import Check, ExpectationResult, Validation, checks_of
+from pipeline.check_frame import Month, flag, frame_of_months, frame_of_rows, months_of_rows
+from pipeline.contract import Check, Validation, checks_of
 from pipeline.declaration import Dataset
 from pipeline.expectations import expectation_of
 from pipeline.lake import Lake
+from pipeline.outcome import Outcome, judged, why_broken, without_columns
 from pipeline.quarantine import Finding, IntArray, SortedOut, settled, sorted_out
 from pipeline.tables import Table
 
 BATCH_ROWS = 1_000_000
+Result = IntArray | str
 NO_ROWS: IntArray = np.empty(0, dtype=np.int64)
 COMPLETE = {"result_format": "COMPLETE", "exclude_unexpected_values": True}
 
@@ -47,7 +41,7 @@ def validate(dataset: Dataset, table_name: str, keys: Sequence[str], lake: Lake)
     validations = []
     for batch in _batches(table, keys, lake):
         outcomes = _outcomes(table, checks, batch)
-        for validation, outcome in zip(_judged(table, checks, outcomes), outcomes, strict=True):
+        for validation, outcome in zip(_verdicts(table, checks, outcomes), outcomes, strict=True):
             _write(validation, outcome.sorted, lake)
             validations.append(validation)
     return validations
@@ -84,16 +78,12 @@ def _outcomes(table: Table, checks: Sequence[Check], batch: Mapping[str, pa.Tabl
 
 
 def _checked(table: Table, checks: Sequence[Check], months: Sequence[Month]) -> list[Outcome]:
-    frame = frame_of_rows(table, months)
-    of_rows = [check for check in checks if check.severity == "quarantine"]
-    kept = {
-        check.name: NO_ROWS for check in of_rows if check.kind == "readable" and flag(check.columns[0]) not in frame
-    }
-    results = kept | _run(_expectations([check for check in of_rows if check.name not in kept], table), frame)
+    results = _results(table, checks, months)
     unchecked = {name: why for name, why in results.items() if isinstance(why, str)}
     if unchecked and len(months) > 1:  # so that what stops one month does not stop its neighbours
         return [outcome for month in months for outcome in _checked(table, checks, [month])]
-    found = [Finding(check, rows) for check in of_rows if not isinstance(rows := results[check.name], str)]
+    by_name = {check.name: check for check in checks}
+    found = [Finding(by_name[name], rows) for name, rows in results.items() if not isinstance(rows, str)]
     typed_rows = pa.concat_tables([month.typed.rows for month in months])
     findings = settled(found, table, typed_rows, months_of_rows(months))
     outcomes, stops = [], accumulate(len(month.raw) for month in months)
@@ -105,45 +95,30 @@ def _checked(table: Table, checks: Sequence[Check], months: Sequence[Month]) -> 
     return outcomes
 
 
-def _judged(table: Table, checks: Sequence[Check], outcomes: Sequence[Outcome]) -> list[Validation]:
+def _results(table: Table, checks: Sequence[Check], months: Sequence[Month]) -> dict[str, Result]:
+    """For each check of rows what `_run` says. Where every value could be read, there is nothing to run for that."""
+    frame = frame_of_rows(table, months)
+    of_rows = [check for check in checks if check.severity == "quarantine"]
+    idle = [check.name for check in of_rows if check.kind == "readable" and flag(check.columns[0]) not in frame]
+    results = _run(_expectations([check for check in of_rows if check.name not in idle], table), frame)
+    return {check.name: results.get(check.name, NO_ROWS) for check in of_rows}
+
+
+def _verdicts(table: Table, checks: Sequence[Check], outcomes: Sequence[Outcome]) -> list[Validation]:
     """The contract, held against each month."""
     of_months = [check for check in checks if check.severity == "blocking"]
     results = _run(_expectations(of_months, table), frame_of_months(outcomes))
-    validations = []
+    verdicts = []
     for i, outcome in enumerate(outcomes):
-        broken = [check for check in of_months if isinstance(found := results[check.name], str) or i in found]
-        validations.append(_validation(table, checks, outcome, broken))
-    return validations
-
-
-def _validation(table: Table, checks: Sequence[Check], outcome: Outcome, broken: Sequence[Check]) -> Validation:
-    counts = {finding.check.name: len(finding.rows) for finding in outcome.findings}
-    reasons = {finding.check.title: len(finding.rows) for finding in outcome.findings if len(finding.rows)}
-    why = [f"{check.title}, found {outcome.summary()[check.columns[0]]:.6g}" for check in broken]
-    why += [f"{name} could not be evaluated: {error}" for name, error in outcome.unchecked.items()]
-    return Validation(
-        table=table.name,
-        key=outcome.key,
-        rows_in=outcome.rows_in,
-        rows_trusted=len(outcome.sorted.trusted),
-        rows_quarantined=len(outcome.sorted.quarantined),
-        reasons=reasons,
-        expectations=tuple(_result(check, counts, {check.name for check in broken}) for check in checks),
-        contract_broken="; ".join(why) or None,
-    )
-
-
-def _result(check: Check, counts: Mapping[str, int], broken: Collection[str]) -> ExpectationResult:
-    """What came of a check. One that was not evaluated has failed, and blocks, whatever it is about."""
-    is_blocking = check.severity == "blocking" or check.name not in counts
-    count = int(check.name in broken) if check.severity == "blocking" else counts.get(check.name, 0)
-    return ExpectationResult(
-        name=check.name,
-        column=", ".join(check.columns),
-        success=count == 0 and (check.severity == "blocking" or check.name in counts),
-        unexpected_count=count,
-        severity="blocking" if is_blocking else "quarantine",
-    )
+        broken = {}
+        for check in of_months:
+            result = results[check.name]
+            if isinstance(result, str):
+                broken[check.name] = f"{check.name} could not be evaluated: {result}"
+            elif i in result:
+                broken[check.name] = why_broken(check, outcome)
+        verdicts.append(judged(table.name, checks, outcome, broken))
+    return verdicts
 
 
 def _expectations(checks: Sequence[Check], table: Table) -> list[Any]:
@@ -159,13 +134,13 @@ def _expectations(checks: Sequence[Check], table: Table) -> list[Any]:
     return made
 
 
-def _run(expectations: Sequence[Any], frame: pd.DataFrame) -> dict[str, IntArray | str]:
-    """For each expectation the rows that break it, as positions, or why it could not be evaluated.
+def _run(expectations: Sequence[Any], frame: pd.DataFrame) -> dict[str, Result]:
+    """For each expectation, by its check's name, the rows that break it, as positions, or why it could not be evaluated.
 
     The library reports an error in an expectation as an expectation that failed, without rows. It must not pass for
     one that no row breaks.
     """
-    results: dict[str, IntArray | str] = {expectation.meta["name"]: "no result" for expectation in expectations}
+    results: dict[str, Result] = {expectation.meta["name"]: "no result" for expectation in expectations}
     for result in _validated(expectations, frame, COMPLETE).results:
         rows = (result.result or {}).get("unexpected_index_list")
         is_evaluated = rows is not None and result.success == (not rows)

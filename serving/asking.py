@@ -13,7 +13,7 @@ READY_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Asked:
-    """An answer."""
+    """An answer. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -38,7 +38,8 @@ def fetch(
     try:
         connection.request("GET" if body is None else "POST", path, body, dict(headers or {}))
         response = connection.getresponse()
-        return Asked(response.status, dict(response.getheaders()), response.read())
+        sent = {name.lower(): value for name, value in response.getheaders()}
+        return Asked(response.status, sent, response.read())
     finally:
         connection.close()
 

@@ -6,6 +6,7 @@ within the limits.
 """
 
 import asyncio
+import contextlib
 import hmac
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -29,6 +30,7 @@ METHODS: Mapping[str, frozenset[str]] = {
 }
 ALWAYS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 RETRY = [(b"retry-after", b"1")]
+MOST_DRAINED_BYTES = 512_000_000
 
 logger = logging.getLogger("serving.guard")
 
@@ -57,6 +59,7 @@ class Refused(Exception):  # noqa: N818  (an answer, not an error)
 
     def __init__(self, status: int, problem: Problem, headers: list[tuple[bytes, bytes]] | None = None) -> None:
         self.status, self.problem, self.headers = status, problem, headers or []
+        self.body_is_read = False
         super().__init__(problem)
 
 
@@ -84,6 +87,7 @@ class Guard:
             else:
                 await self._hand_on(scope, receive, sender)
         except Refused as refused:
+            await _drain(scope, refused, receive, self._limits.body_seconds)
             await _refuse(refused, sender)
         except _ClientGone:
             return
@@ -192,7 +196,7 @@ async def _whole_body(receive: Receive, limits: Limits) -> bytes:
                 parts.append(part)
                 size += len(part)
                 if size > limits.body_bytes:
-                    raise _too_large(limits.body_bytes, "more")
+                    raise _too_large(limits.body_bytes, "more", body_is_read=not message.get("more_body", False))
                 if not message.get("more_body", False):
                     return b"".join(parts)
     except TimeoutError:
@@ -200,9 +204,11 @@ async def _whole_body(receive: Receive, limits: Limits) -> bytes:
         raise Refused(408, problem, [(b"connection", b"close")]) from None
 
 
-def _too_large(body_bytes: int, found: str) -> Refused:
+def _too_large(body_bytes: int, found: str, *, body_is_read: bool = False) -> Refused:
     problem = Problem("body", f"at most {body_bytes:,} bytes: send fewer customers at once", found)
-    return Refused(413, problem, [(b"connection", b"close")])
+    refused = Refused(413, problem, [(b"connection", b"close")])
+    refused.body_is_read = body_is_read
+    return refused
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
@@ -213,6 +219,21 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return waiting.pop() if waiting else await receive()
 
     return replayed
+
+
+async def _drain(scope: Scope, refused: Refused, receive: Receive, seconds: float) -> None:
+    """Read and forget what the client still sends: most clients read no answer before they have sent everything."""
+    waits_for_leave = any(name == b"expect" for name, _ in scope["headers"])
+    if scope["method"] in READ or refused.status == 408 or refused.body_is_read or waits_for_leave:
+        return
+    size = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while size < MOST_DRAINED_BYTES:
+                message = await receive()
+                size += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 async def _refuse(refused: Refused, send: Send) -> None:

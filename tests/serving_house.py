@@ -30,19 +30,20 @@ class House:
     home: Path
     older: Release
     newer: Release
+    name: str = DATASET.name
 
     @property
     def state(self) -> Path:
-        return self.home / DATASET.name
+        return self.home / self.name
 
     def settings(self) -> Settings:
         return Settings(home=str(self.home), dataset=str(self.home / "little.py"))
 
 
-def house_with_releases(home: Path) -> House:
-    """Two releases, the newer one current."""
+def house_with_releases(home: Path, name: str = DATASET.name) -> House:
+    """Two releases in the folder of the dataset `name`, the newer one current."""
     (home / "little.py").write_text(DECLARATION)
-    return House(home, *two_releases(releases_root(home / DATASET.name)))
+    return House(home, *two_releases(releases_root(home / name)), name)
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,24 +14,24 @@ from pipeline.plots import all_plots
 from tests.holdouts import FEW_ROUNDS, OFFER, company, holdout, labelled_months, rungs_of, split_with
 
 
-def evaluated(rungs: int = 3, **changes: object) -> Evaluation:
+def evaluated(rungs: int = 3, **changes: Any) -> Evaluation:
     dataset = company(**changes)
     some = dict(list(rungs_of(dataset).items())[:rungs])
     return evaluate_rungs(dataset, split_with(labelled_months(200, 2)), some, FEW_ROUNDS)
 
 
 @pytest.mark.parametrize(
-    "evaluation",
+    "changes",
     [
-        evaluated(),
-        evaluated(rungs=1),
-        evaluated(economics=replace(OFFER, budget_share=1.0)),
-        evaluated(economics=replace(OFFER, contact_cost=5000.0)),
+        {},
+        {"rungs": 1},
+        {"economics": replace(OFFER, budget_share=1.0)},
+        {"economics": replace(OFFER, contact_cost=5000.0)},
     ],
     ids=["three rungs", "a single rung", "everybody may be contacted", "nobody is worth a contact"],
 )
-def test_every_evaluation_can_be_drawn(evaluation: Evaluation) -> None:
-    plots = all_plots(evaluation)
+def test_every_evaluation_can_be_drawn(changes: dict[str, Any]) -> None:
+    plots = all_plots(evaluated(**changes))
     assert list(plots) == ["profit", "calibration", "lift", "reasons"]
     for png in plots.values():
         assert png[:8] == b"\x89PNG\r\n\x1a\n"

@@ -129,13 +129,19 @@ def test_a_compressed_body_is_refused_unread() -> None:
     assert asked(Heard(), headers=(HOST, JSON, (b"content-encoding", b"gzip"))).status == 415
 
 
-def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent() -> None:
+def test_a_body_that_says_it_is_too_large_never_reaches_the_service() -> None:
+    heard = Heard()
+    answer = asked(heard, headers=(HOST, JSON, (b"content-length", b"2000001")), parts=(b"x" * 1_000_000,) * 3)
+    assert (answer.status, answer.headers[b"connection"], heard.bodies) == (413, b"close", [])
+    assert answer.problem["found"] == "2000001 bytes"
+
+
+def test_a_client_that_waits_for_leave_to_send_is_refused_before_it_does() -> None:
     async def never() -> Message:
         raise AssertionError("the guard read the body")
 
-    answer = asked(Heard(), headers=(HOST, JSON, (b"content-length", b"2000001")), parts=(), then=never)
-    assert (answer.status, answer.headers[b"connection"]) == (413, b"close")
-    assert answer.problem["found"] == "2000001 bytes"
+    headers = (HOST, JSON, (b"content-length", b"2000001"), (b"expect", b"100-continue"))
+    assert asked(Heard(), headers=headers, parts=(), then=never).status == 413
 
 
 def test_a_body_that_grows_too_large_is_refused_where_it_does() -> None:

@@ -1,0 +1,90 @@
+"""What the checks gave for one month of a table, and the verdict on it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from pipeline.casting import as_text
+from pipeline.contract import Check, ExpectationResult, Validation
+from pipeline.quarantine import Finding, SortedOut
+
+Figures = dict[str, int | float]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the row checks gave for a month.
+
+    Args:
+        missing: declared columns that the month does not have; it was not checked any further then.
+        unchecked: which checks could not be evaluated, and why.
+    """
+
+    key: str
+    rows_in: int
+    sorted: SortedOut
+    findings: tuple[Finding, ...] = ()
+    missing: tuple[str, ...] = ()
+    unchecked: Mapping[str, str] = field(default_factory=dict)
+
+    def figures(self) -> Figures:
+        """What the contract is about; see `pipeline.contract`."""
+        trusted, quarantined = len(self.sorted.trusted), len(self.sorted.quarantined)
+        return {
+            "missing_columns": len(self.missing),
+            "rows_in": self.rows_in,
+            "rows_accounted_for": trusted + quarantined,
+            "quarantined_share": quarantined / self.rows_in if self.rows_in else 0.0,
+        }
+
+
+def without_columns(key: str, raw: pa.Table, missing: tuple[str, ...]) -> Outcome:
+    """A month that lacks declared columns: nothing can be said of its rows, so none is trusted."""
+    reason = f"{', '.join(missing)}: expected in the table, found no such column"
+    rows = {name: as_text(raw[name]) for name in raw.column_names}
+    reasons = pa.array([reason] * len(raw), type=pa.string())
+    return Outcome(key, len(raw), SortedOut(pa.table({}), pa.table(rows | {"reasons": reasons})), missing=missing)
+
+
+def judged(table_name: str, checks: Sequence[Check], outcome: Outcome, broken: Mapping[str, str]) -> Validation:
+    """The verdict on a month. `broken` says of each check of the month that does not hold why it does not."""
+    found = {finding.check.name: len(finding.rows) for finding in outcome.findings}
+    why = [*broken.values(), *(f"{name} could not be evaluated: {e}" for name, e in outcome.unchecked.items())]
+    return Validation(
+        table=table_name,
+        key=outcome.key,
+        rows_in=outcome.rows_in,
+        rows_trusted=len(outcome.sorted.trusted),
+        rows_quarantined=len(outcome.sorted.quarantined),
+        reasons={finding.check.title: len(finding.rows) for finding in outcome.findings if len(finding.rows)},
+        expectations=tuple(_result(check, found, broken) for check in checks),
+        contract_broken="; ".join(why) or None,
+    )
+
+
+def why_broken(check: Check, outcome: Outcome) -> str:
+    """A broken check of a month in words."""
+    figures = outcome.figures()
+    value = figures[check.columns[0]]
+    text = f"{check.title}, found {value:.4f}" if isinstance(value, float) else f"{check.title}, found {value}"
+    if outcome.missing and check.name == "columns_are_complete":
+        return f"{text} ({', '.join(outcome.missing)})"
+    if outcome.findings and check.name == "quarantine_is_small":
+        most = max(outcome.findings, key=lambda finding: len(finding.rows))
+        return f"{text} ({len(outcome.sorted.quarantined)} of {outcome.rows_in}; most often {most.check.title})"
+    return text
+
+
+def _result(check: Check, found: Mapping[str, int], broken: Mapping[str, str]) -> ExpectationResult:
+    """What came of a check. One about rows that was not evaluated has failed, and blocks."""
+    of_month = check.severity == "blocking"
+    is_evaluated = of_month or check.name in found
+    count = int(check.name in broken) if of_month else found.get(check.name, 0)
+    return ExpectationResult(
+        name=check.name,
+        column=", ".join(check.columns),
+        success=is_evaluated and count == 0,
+        unexpected_count=count,
+        severity="blocking" if of_month or not is_evaluated else "quarantine",
+    )
