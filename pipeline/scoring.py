@@ -106,8 +106,9 @@ def scorer_from_bytes(content: bytes, fields: Sequence[Field]) -> Scorer:
         stored = json.loads(content)
         if stored["rung"] == "rule":
             return RuleScorer(rule_table_from_dict(stored), tuple(fields))
-        read = {"logistic": scorecard_from_dict, "boosting": trees_from_dict}[stored["rung"]]
-        return read(stored, tuple(fields))
+        if stored["rung"] == "logistic":
+            return scorecard_from_dict(stored, tuple(fields))
+        return {"boosting": trees_from_dict}[stored["rung"]](stored, tuple(fields))
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise ReleaseError(
             MODEL_FILE,

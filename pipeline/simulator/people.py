@@ -67,7 +67,9 @@ def _people(number: IntArray, signed_up_at: IntArray, draws: Draws, young_share:
     contract = draws.code("people/contract", number, _CONTRACT_SHARES)
     term = np.array(v.CONTRACT_DAYS, dtype=np.int64)[contract] * DAY
     taste = np.log([p.typical_gigabytes for p in v.PLANS])[plan] + 0.6 * draws.normal("people/taste", number)
-    nothing, never, none = (np.zeros(len(number), dtype=kind) for kind in (np.float64, np.int64, np.int8))
+    nothing: FloatArray = np.zeros(len(number))
+    never: IntArray = np.zeros(len(number), dtype=np.int64)
+    none: CodeArray = np.zeros(len(number), dtype=np.int8)
     return Customers(
         number=number,
         signed_up_at=signed_up_at,

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -66,7 +67,7 @@ class Customers:
         newer = others.arrays()
         return Customers(**{name: np.concatenate([values, newer[name]]) for name, values in self.arrays().items()})
 
-    def arrays(self) -> dict[str, np.ndarray]:  # type: ignore[type-arg]  # they differ in type
+    def arrays(self) -> dict[str, Any]:
         """Every array by its name."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
@@ -92,7 +93,7 @@ class State:
 
 def state_as_bytes(state: State) -> bytes:
     """The state as an npz file; the same state gives the same bytes."""
-    arrays = {f"customers.{name}": values for name, values in state.customers.arrays().items()}
+    arrays: dict[str, Any] = {f"customers.{name}": values for name, values in state.customers.arrays().items()}
     for name, rows in sorted(state.pending.items()):
         arrays[f"pending.{name}"] = np.frombuffer(_as_stream(rows), dtype=np.uint8)
     sink = io.BytesIO()

@@ -6,6 +6,7 @@ drawn by the customer's number, like everything else.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -94,7 +95,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
 }
 
-Values = IntArray | FloatArray | pa.Array
+Values: TypeAlias = "IntArray | FloatArray | pa.Array"
 
 
 @dataclass(frozen=True, kw_only=True)
