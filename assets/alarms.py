@@ -23,5 +23,5 @@ def tell(settings: Settings, subject: str, body: str, run_id: str = "") -> bool:
         with urllib.request.urlopen(request, timeout=SECONDS_TO_ANSWER):  # noqa: S310
             return True
     except (urllib.error.URLError, TimeoutError, ValueError) as error:
-        log.error("the webhook did not take the message: %s", error)  # noqa: TRY400
+        log.error("the webhook did not take the message: %s", error)
         return False

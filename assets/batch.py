@@ -2,7 +2,9 @@
 
 import dagster as dg
 
-from assets.work import TEAM_RETENTION, Work, now, table_of
+from assets.metadata import table_of
+from assets.work import TEAM_RETENTION, Work, now
+from pipeline.code_version import code_version
 
 
 def assets(work: Work) -> list[dg.AssetsDefinition]:
@@ -14,20 +16,16 @@ def assets(work: Work) -> list[dg.AssetsDefinition]:
         description="Every active customer scored; the budget spent where a contact is expected to earn most.",
         owners=TEAM_RETENTION,
         kinds={"parquet", "csv"},
-        code_version="1",
+        code_version=code_version("batch", "call_list", "policy", "reasons"),
     )
     def call_list(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        from pipeline.candidates import write_month
+        from pipeline.batch import write_month
         from pipeline.profile import preview
 
-        scores, listed, path = write_month(work.run_of(context), at=now())
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(listed),
-                "customers scored": len(scores),
-                "call list": dg.MetadataValue.path(str(path)),
-                "preview": table_of(preview(listed, 10)),
-            }
-        )
+        month = write_month(work.run_of(context), at=now())
+        rows = {"dagster/row_count": len(month.listed), "customers scored": len(month.scores)}
+        by = {"release": month.answering.release.id, "served by": month.answering.served_by}
+        best = {"first customers": table_of(preview(month.listed, 10)), "file": dg.MetadataValue.path(str(month.path))}
+        return dg.MaterializeResult(metadata=rows | by | best)
 
     return [call_list]

@@ -4,15 +4,15 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 from rich.console import Console
 
 from assets import cli_bench, cli_release
+from assets.chosen import chosen, with_dataset
+from assets.instance import child_environment
 from pipeline.errors import ChurnError
-from pipeline.settings import Settings
 
 app = App(name="churn", help="Which customers should we contact this month, and is our model good enough to decide it?")
 app.command(cli_release.app)
@@ -52,9 +52,9 @@ def run(*, dataset: DatasetName = None, month: str | None = None, as_json: AsJso
 @app.command
 def serve(*, dataset: DatasetName = None) -> None:
     """Answer requests on this machine until Ctrl-C."""
-    from serving.launch import serve as answer
-
-    answer(with_dataset(dataset))
+    settings = with_dataset(dataset)
+    # the service takes this process's place: it needs none of what the command line has loaded
+    os.execve(sys.executable, [sys.executable, "-m", "serving"], os.environ | child_environment(settings))  # noqa: S606
 
 
 @app.command
@@ -90,22 +90,6 @@ def doctor(*, dataset: DatasetName = None, as_json: AsJson = False) -> None:
     else:
         show(findings, Console())
     sys.exit(0 if all(finding["ok"] for finding in findings) else 1)
-
-
-def with_dataset(name: str | None) -> Settings:
-    """The settings, with another dataset where one is named; the path of a module is made absolute."""
-    settings = Settings()
-    if name is None:
-        return settings
-    return settings.model_copy(update={"dataset": str(Path(name).resolve()) if name.endswith(".py") else name})
-
-
-def chosen(name: str | None) -> tuple[Any, Settings]:
-    """The dataset and the settings that a command works on."""
-    from pipeline.datasets.registry import load_dataset
-
-    settings = with_dataset(name)
-    return load_dataset(settings), settings
 
 
 def main() -> None:

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from assets.chosen import with_dataset
+
 app = App(name="bench", help="Measure what the README claims; each prints its goals and whether they are met.")
 DatasetName = Annotated[str | None, Parameter(help="simulated, telco, tv, or the path of a module of yours")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="one JSON object on standard output, nothing else")]
@@ -18,7 +20,7 @@ def value(*, as_json: AsJson = False) -> None:
     """How much of the profit that the true probabilities would earn each rung earns, in the simulated company."""
     from assets.benchmarks import value_goals
 
-    _told(value_goals, as_json)
+    _told(lambda: value_goals(with_dataset("simulated")), as_json)
 
 
 @app.command
@@ -26,14 +28,13 @@ def accuracy(*, dataset: DatasetName = "telco", as_json: AsJson = False) -> None
     """Cross-validated ranking and log loss on a real dataset without time."""
     from assets.benchmarks import accuracy_goals
 
-    _told(lambda: accuracy_goals(dataset or "telco"), as_json)
+    _told(lambda: accuracy_goals(with_dataset(dataset)), as_json)
 
 
 @app.command
 def serving(*, dataset: DatasetName = None, as_json: AsJson = False) -> None:
     """How fast the service starts and answers, and what memory it takes."""
     from assets.benchmarks import serving_goals
-    from assets.cli import with_dataset
 
     _told(lambda: serving_goals(with_dataset(dataset)), as_json)
 

@@ -8,6 +8,8 @@ from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
 
+from assets.chosen import chosen
+
 app = App(name="release", help="List, show, verify and roll back releases.")
 DatasetName = Annotated[str | None, Parameter(help="simulated, telco, tv, or the path of a module of yours")]
 
@@ -69,7 +71,6 @@ def rollback(*, why: str = "rolled back by hand", to: str | None = None, dataset
 
 
 def _root(dataset: str | None) -> Path:
-    from assets.cli import chosen
     from pipeline.lake import lake_of
     from pipeline.release import releases_root
 

@@ -13,7 +13,16 @@ from rich.console import Console
 from pipeline.errors import ChurnError
 from pipeline.settings import Settings
 
-PACKAGES = ("dagster", "dagster-webserver", "pandas", "scikit-learn", "mlflow", "great-expectations", "bentoml", "duckdb")
+PACKAGES = (
+    "dagster",
+    "dagster-webserver",
+    "pandas",
+    "scikit-learn",
+    "mlflow",
+    "great-expectations",
+    "bentoml",
+    "duckdb",
+)
 LEAST_FREE_GB = 2
 
 

@@ -1,9 +1,16 @@
 """Every rung judged in money on later months, and the gate that decides about the one proposed."""
 
+from collections.abc import Iterator
+from dataclasses import asdict
+
 import dagster as dg
 
+from assets.metadata import picture, points, rungs_of, table_of
 from assets.training import NAMES
-from assets.work import TEAM_ML, Work, now, picture, table_of
+from assets.work import TEAM_ML, Work, now
+from pipeline.code_version import code_version
+
+MAY_BE_PROMOTED = "candidate_may_be_promoted"
 
 
 def assets(work: Work) -> list[dg.AssetsDefinition]:
@@ -18,7 +25,7 @@ def _evaluation(work: Work) -> dg.AssetsDefinition:
         description="Profit, ranking and calibration of each rung on untouched months, with intervals.",
         owners=TEAM_ML,
         kinds={"python", "mlflow"},
-        code_version="1",
+        code_version=code_version("evaluation", "metrics", "campaign", "bootstrap", "verdict"),
     )
     def evaluation(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         from pipeline.candidates import evaluate_run
@@ -27,15 +34,10 @@ def _evaluation(work: Work) -> dg.AssetsDefinition:
         run = work.run_of(context)
         found = evaluate_run(run)
         plots = run.write_plots(found)
-        record = recorded_evaluation(run, found, plots)
-        return dg.MaterializeResult(
-            metadata={
-                "rungs": table_of(found.rows_for_people()),
-                "verdict": dg.MetadataValue.md("\n".join(f"* {reason}" for reason in found.verdict.reasons)),
-                "mlflow": record,
-                **{name: picture(png, name) for name, png in plots.items()},
-            }
-        )
+        pictures = {name: picture(png, name) for name, png in plots.items()}
+        record = {"mlflow": recorded_evaluation(run, found, plots)}
+        judged = {"rungs": rungs_of(found), "verdict": points(found.verdict.reasons)}
+        return dg.MaterializeResult(data_version=dg.DataVersion(found.test_digest), metadata=judged | pictures | record)
 
     return evaluation
 
@@ -47,16 +49,18 @@ def _candidate_release(work: Work) -> dg.AssetsDefinition:
         description="The proposed rung as an immutable folder of plain data; nobody serves it yet.",
         owners=TEAM_ML,
         kinds={"json"},
-        code_version="1",
+        code_version=code_version("candidates", "release", "manifest", "policy", "reference"),
     )
     def candidate_release(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         from pipeline.candidates import write_candidate
+        from pipeline.tracking import recorded_candidate
 
-        release = write_candidate(work.run_of(context), at=now(), dagster_run_id=context.run_id)
-        return dg.MaterializeResult(
-            data_version=dg.DataVersion(release.digest),
-            metadata={"release": release.id, "rung": release.manifest.rung, "folder": str(release.folder)},
-        )
+        run = work.run_of(context)
+        release = write_candidate(run, at=now(), dagster_run_id=context.run_id)
+        about = {"release": release.id, "rung": release.manifest.rung, "folder": dg.MetadataValue.path(str(release.folder))}
+        card = {"model card": dg.MetadataValue.md((release.folder / "card.md").read_text())}
+        record = {"mlflow": recorded_candidate(run, release)}
+        return dg.MaterializeResult(data_version=dg.DataVersion(release.digest), metadata=about | card | record)
 
     return candidate_release
 
@@ -67,27 +71,20 @@ def _promotion_decision(work: Work) -> dg.AssetsDefinition:
     @work.asset(
         "evaluation",
         deps=["candidate_release"],
-        check_specs=[dg.AssetCheckSpec("candidate_may_be_promoted", asset=name, description="Every check of the gate.")],
+        check_specs=[dg.AssetCheckSpec(MAY_BE_PROMOTED, asset=name, description="Every check of the gate.")],
         description="What the gate found: the candidate against the champion on the same untouched rows.",
         owners=TEAM_ML,
         kinds={"python"},
-        code_version="1",
+        code_version=code_version("gate", "gate_case", "gate_checks", "gate_rules", "gate_behaviour", "gate_figures"),
     )
-    def promotion_decision(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]  # noqa: ANN202
-        from dataclasses import asdict
-
+    def promotion_decision(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
         from pipeline.candidates import judge_candidate
 
         decision = judge_candidate(work.run_of(context))
-        yield dg.MaterializeResult(
-            metadata={
-                "promote": decision.promote,
-                "champion": decision.champion or "none",
-                "reasons": dg.MetadataValue.md("\n".join(f"* {reason}" for reason in decision.reasons)),
-                "checks": table_of([asdict(check) for check in decision.checks]),
-            }
-        )
+        about = {"promote": decision.promote, "candidate": decision.candidate, "champion": decision.champion or "none"}
+        why = {"reasons": points(decision.reasons), "checks": table_of([asdict(check) for check in decision.checks])}
+        yield dg.MaterializeResult(metadata=about | why)
         warn = dg.AssetCheckSeverity.WARN  # a refusal is a finding, not a failure: the champion goes on answering
-        yield dg.AssetCheckResult(check_name="candidate_may_be_promoted", passed=decision.promote, severity=warn)
+        yield dg.AssetCheckResult(check_name=MAY_BE_PROMOTED, passed=decision.promote, severity=warn)
 
     return promotion_decision

@@ -36,6 +36,11 @@ def sensors(work: Work) -> list[dg.SensorDefinition]:
         """Posts to `CHURN_WEBHOOK_URL`, or writes to the log where none is set."""
         run = context.dagster_run
         month = run.tags.get("dagster/partition", "no month")
-        tell(work.settings, f"{run.job_name} of {month} failed", context.failure_event.message or "no message", run.run_id)
+        tell(
+            work.settings,
+            f"{run.job_name} of {month} failed",
+            context.failure_event.message or "no message",
+            run.run_id,
+        )
 
     return [tell_of_failed_runs]

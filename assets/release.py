@@ -3,6 +3,7 @@
 import dagster as dg
 
 from assets.work import TEAM_ML, Work, now
+from pipeline.code_version import code_version
 
 
 def assets(work: Work) -> list[dg.AssetsDefinition]:
@@ -13,22 +14,16 @@ def assets(work: Work) -> list[dg.AssetsDefinition]:
         deps=["promotion_decision"],
         description="The release that answers: the candidate if the gate let it pass, else the one before.",
         owners=TEAM_ML,
-        kinds={"json"},
-        code_version="1",
-        pool="promotion",  # two months never promote at once
+        kinds={"json", "mlflow"},
+        code_version=code_version("candidates", "pointer", "gate"),
     )
     def current_release(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        from pipeline.candidates import act_on_decision
-        from pipeline.pointer import read_pointer
-        from pipeline.tracking import recorded_release
+        from pipeline.candidates import act_on_decision, standing
+        from pipeline.tracking import recorded_promotion
 
         run = work.run_of(context)
         promoted = act_on_decision(run, at=now())
-        record = recorded_release(run, is_champion=promoted is not None)
-        pointer = promoted or read_pointer(run.releases)
-        release = pointer.release if pointer else "none yet: the rule answers"
-        return dg.MaterializeResult(
-            metadata={"release": release, "promoted": promoted is not None, "mlflow": record}
-        )
+        record = recorded_promotion(run, is_promoted=promoted is not None)
+        return dg.MaterializeResult(metadata={"promoted": promoted is not None, "mlflow": record} | standing(run))
 
     return [current_release]

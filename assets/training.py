@@ -2,9 +2,12 @@
 
 import dagster as dg
 
-from assets.work import TEAM_ML, Work, table_of
+from assets.metadata import table_of
+from assets.work import TEAM_ML, Work
+from pipeline.code_version import code_version
 
 NAMES = {"rule": "rule_baseline", "logistic": "logistic_model", "boosting": "boosting_model"}
+SOURCES = {"rule": "rule", "logistic": "scorecard", "boosting": "boosting"}
 DESCRIPTIONS = {
     "rule": "Points for what people already watch: the number to beat, and the fallback of the service.",
     "logistic": "A scorecard: logistic regression over linear splines, calibrated on later months.",
@@ -13,7 +16,7 @@ DESCRIPTIONS = {
 
 
 def assets(work: Work) -> list[dg.AssetsDefinition]:
-    """One asset for each rung."""
+    """`rule_baseline`, `logistic_model` and `boosting_model`."""
     return [_rung(work, rung) for rung in NAMES]
 
 
@@ -24,8 +27,8 @@ def _rung(work: Work, rung: str) -> dg.AssetsDefinition:
         deps=work.after(["customer_features", "matured_labels"], _reach_back_months(work)),
         description=DESCRIPTIONS[rung],
         owners=TEAM_ML,
-        kinds={"scikitlearn", "mlflow"} if rung != "rule" else {"json"},
-        code_version="1",
+        kinds={"scikitlearn", "mlflow"} if rung != "rule" else {"json", "mlflow"},
+        code_version=code_version("training", "splits", "encoding", SOURCES[rung]),
     )
     def fitted(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         from pipeline.tracking import recorded_rung
@@ -33,17 +36,12 @@ def _rung(work: Work, rung: str) -> dg.AssetsDefinition:
 
         run = work.run_of(context)
         found = fit_rung(rung, work.dataset, run.split, work.settings)  # type: ignore[arg-type]
-        run.save_rung(found)
-        record = recorded_rung(run, found, dagster_run_id=context.run_id)
-        return dg.MaterializeResult(
-            metadata={
-                "parameters": dg.MetadataValue.json(dict(found.parameters)),
-                "search": table_of([{**tried["parameters"], "log loss": tried["log_loss"]} for tried in found.search]),
-                "train rows": len(run.split.train),
-                "calibration rows": len(run.split.calibration),
-                "mlflow": record,
-            }
-        )
+        version = run.save_rung(found)
+        record = {"mlflow": recorded_rung(run, found, dagster_run_id=context.run_id)}
+        search = [{**tried["parameters"], "log loss on later rows": tried["log_loss"]} for tried in found.search]
+        about = {"parameters": dg.MetadataValue.json(dict(found.parameters)), "search": table_of(search)}
+        rows = {"train rows": len(run.split.train), "calibration rows": len(run.split.calibration)}
+        return dg.MaterializeResult(data_version=dg.DataVersion(version), metadata=about | rows | record)
 
     return fitted
 

@@ -77,5 +77,5 @@ def _commands(dataset: Dataset, settings: Settings) -> Mapping[str, tuple[list[s
         "dagster": ([str(scripts / "dagster-webserver"), *webserver], f"http://127.0.0.1:{DAGSTER_PORT}"),
         "dagster-daemon": ([str(scripts / "dagster-daemon"), "run", *location], None),
         "mlflow": ([str(scripts / "mlflow"), *mlflow], f"http://127.0.0.1:{MLFLOW_PORT}"),
-        "service": ([sys.executable, "-m", "assets.serve"], f"http://{settings.serve_host}:{settings.serve_port}"),
+        "service": ([sys.executable, "-m", "serving"], f"http://{settings.serve_host}:{settings.serve_port}"),
     }

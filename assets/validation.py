@@ -64,7 +64,9 @@ def _contract(asset: str, found: Sequence[Validation]) -> dg.AssetCheckResult:
 
 def _result(check: Check, asset: str, found: Sequence[Validation]) -> dg.AssetCheckResult:
     """The verdict over the months of the run: a row that is set aside is a warning, a broken month an error."""
-    failed = {m.key: e.unexpected_count for m in found for e in m.expectations if e.name == check.name and not e.success}
+    failed = {
+        m.key: e.unexpected_count for m in found for e in m.expectations if e.name == check.name and not e.success
+    }
     return dg.AssetCheckResult(
         check_name=check.name,
         asset_key=asset,

@@ -39,7 +39,10 @@ class Work:
         """One partition per month, or the only snapshot."""
         calendar = self.dataset.calendar
         if isinstance(calendar, Monthly):
-            end, offset = month_after(calendar.last), len(calendar.keys())  # every declared month, whatever the clock says
+            end, offset = (
+                month_after(calendar.last),
+                len(calendar.keys()),
+            )  # every declared month, whatever the clock says
             return dg.MonthlyPartitionsDefinition(
                 start_date=calendar.first, end_date=end, fmt="%Y-%m", end_offset=offset
             )

@@ -1,5 +1,6 @@
 """What one step of a run leaves for the next: fitted rungs, the report, the candidate's release, the decision."""
 
+import hashlib
 import io
 import json
 from dataclasses import dataclass
@@ -9,15 +10,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from upath import UPath
 
 from pipeline import features, labels
-from pipeline.call_list import build_call_list, predictions_of, write_call_list
+from pipeline.code_version import code_version
 from pipeline.declaration import Dataset
 from pipeline.economics import FloatArray
 from pipeline.encoding import model_fields
-from pipeline.errors import ReleaseError
+from pipeline.errors import SourceError
 from pipeline.evaluation import Evaluation, evaluate_rungs, evaluation_from_dict
 from pipeline.gate import PromotionDecision, gate, promote_decided, write_decision
 from pipeline.gate_case import Candidate, Case
@@ -25,19 +25,14 @@ from pipeline.labels import matured
 from pipeline.lake import Lake, canonical_json, lake_of, write_atomically, write_json
 from pipeline.manifest import Origin
 from pipeline.model_card import model_card
-from pipeline.pointer import Pointer, current_release, generation_of
+from pipeline.pointer import Pointer, generation_of
 from pipeline.policy import Policy, policy_of
-from pipeline.prediction_log import log_batch
 from pipeline.reference import reference_of
 from pipeline.release import Contents, Release, golden_rows, releases_root, write_release
 from pipeline.scoring import MODEL_FILE, RUNGS, RuleScorer, RungName, Scorer, model_bytes, scorer_from_bytes
 from pipeline.settings import Settings
 from pipeline.splits import Split, as_frame, split_of
-from pipeline.state import state_engine
 from pipeline.training import FittedRung
-
-CODE_VERSION = "1"
-
 
 @dataclass
 class Run:
@@ -95,18 +90,6 @@ class Run:
         """What the object that was fitted said of the test rows."""
         return np.asarray(np.load(io.BytesIO((self.folder / "rungs" / name / "offline.npy").read_bytes())))
 
-    def current_release(self) -> Release:
-        """The release that answers now; before the first promotion there is none, and a ReleaseError says so."""
-        found = current_release(self.releases)
-        if found is None:
-            raise ReleaseError(
-                f"releases under {self.releases}",
-                expected="a current release",
-                found="none: nothing has passed the gate yet",
-                remedy="Read the decision of the last run; the service answers with the rule meanwhile.",
-            )
-        return found
-
     def write_plots(self, found: Evaluation) -> dict[str, bytes]:
         """Draw the evaluation and keep the pictures beside it."""
         from pipeline.plots import all_plots  # matplotlib
@@ -117,8 +100,20 @@ class Run:
         return plots
 
     def read(self, name: str) -> dict[str, Any]:
-        """A JSON file of the month."""
-        stored: dict[str, Any] = json.loads((self.folder / name).read_bytes())
+        """A JSON file of the month.
+
+        Raises:
+            SourceError: the step that writes it has not run.
+        """
+        path = self.folder / name
+        if not path.exists():
+            raise SourceError(
+                f"month {self.key} of {self.dataset.name!r}",
+                expected=f"a file at {path}",
+                found="none",
+                remedy="Run the month's earlier steps first, or all of them: `churn run`.",
+            )
+        stored: dict[str, Any] = json.loads(path.read_bytes())
         return stored
 
     def evaluation(self) -> Evaluation:
@@ -146,7 +141,7 @@ def write_candidate(run: Run, *, at: datetime, dagster_run_id: str = "", mlflow_
         dataset=run.dataset.name,
         run_key=run.key,
         data_version=run.data_version,
-        code_version=CODE_VERSION,
+        code_version=code_version(),
         created_at=at,
         mlflow_run_id=mlflow_run_id,
         dagster_run_id=dagster_run_id,
@@ -169,8 +164,6 @@ def write_candidate(run: Run, *, at: datetime, dagster_run_id: str = "", mlflow_
 
 def judge_candidate(run: Run) -> PromotionDecision:
     """Put the month's candidate before the gate and write the decision."""
-    import hashlib
-
     candidate, evaluation = run.read("candidate.json"), run.evaluation()
     report = run.folder / "evaluation.json"
     case = Case(
@@ -198,18 +191,6 @@ def act_on_decision(run: Run, *, at: datetime) -> Pointer | None:
     """Promote the month's candidate if the decision on disk says so; None where it was refused."""
     digest = json.loads((run.folder / "decision_digest.json").read_bytes())
     return promote_decided(run.releases, run.folder / "decision.json", digest, at=at)
-
-
-def write_month(run: Run, *, at: datetime) -> tuple[pa.Table, pa.Table, UPath]:
-    """Score the month's customers with the current release, write the call list, and log every prediction."""
-    release, dataset, lake = run.current_release(), run.dataset, run.lake
-    scores, listed = build_call_list(dataset, lake, release, run.key)
-    write_call_list(lake, scores, listed, run.key)
-    predictions = predictions_of(dataset, lake, scores, run.key, predicted_at=at)
-    engine = state_engine(run.settings, lake)
-    log_batch(engine, predictions, dataset=dataset.name, snapshot=run.key, release=release.id)
-    engine.dispose()
-    return scores, listed, lake.path("call_lists", "customers", run.key).with_suffix(".csv")
 
 
 def _policy(run: Run, scorer: Scorer, rule: RuleScorer) -> Policy:

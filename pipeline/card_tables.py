@@ -9,8 +9,8 @@ from pipeline.wording import figure, money, money_figure, number, percent, reada
 
 MONEY_METRICS = ("profit", "expected_profit", "max_profit", "empc")
 METRIC_NAMES: Mapping[str, str] = {
-    "profit": "Profit, {currency} a month",
-    "expected_profit": "Profit that was promised, {currency} a month",
+    "profit": "Profit, {unit}",
+    "expected_profit": "Profit that was promised, {unit}",
     "lift": "Churn rate of the contacted over that of all",
     "roc_auc": "ROC-AUC",
     "pr_auc": "PR-AUC",
@@ -31,19 +31,19 @@ def figures_section(evaluation: Evaluation) -> list[str]:
     known = [metric for metric in METRIC_NAMES if any(metric in evaluation.rungs[name] for name in names)]
     rows = [
         (
-            METRIC_NAMES[metric].format(currency=evaluation.currency),
+            METRIC_NAMES[metric].format(currency=evaluation.currency, unit=evaluation.unit.name),
             *(_shown(metric, evaluation.rungs[name].get(metric)) for name in names),
         )
         for metric in known
     ]
-    contacts = ("Contacts a month", *(number(round(evaluation.contacts[name])) for name in names))
+    contacts = (f"Contacts a {evaluation.period}", *(number(round(evaluation.contacts[name])) for name in names))
     return [
         "## How good it is",
         "",
         *table(("", *names), [rows[0], contacts, *rows[1:]]),
         "",
         "In brackets: 95 % intervals from a bootstrap over customers. Profit is what the contacts really earned on the"
-        " test months, against contacting nobody.",
+        f" {evaluation.unit.tested_on}, against contacting nobody.",
         *(sentence(note) for note in evaluation.notes),
     ]
 
@@ -78,7 +78,7 @@ def slices_section(evaluation: Evaluation) -> list[str]:
         "leavers",
         "ROC-AUC",
         "observed / promised",
-        f"profit, {evaluation.currency} a month",
+        f"profit, {evaluation.unit.name}",
     )
     rows = [
         (
@@ -105,15 +105,19 @@ def fields_section(evaluation: Evaluation) -> list[str]:
         )
         for each in evaluation.importance[:MOST_FIELDS]
     ]
-    header = ("field", "mean effect, log-odds", "direction", "profit a month lost where it is shuffled")
+    header = ("field", "mean effect, log-odds", "direction", f"profit a {evaluation.period} lost where it is shuffled")
     return ["## What it goes by", "", *table(header, rows)]
 
 
 def losses_section(evaluation: Evaluation) -> list[str]:
     """Where the chosen rung's campaign loses money."""
-    errors, currency = evaluation.errors, evaluation.currency
+    errors = evaluation.errors
     outcomes = [(each.name, number(round(each.customers)), number(round(each.money))) for each in errors.outcomes]
-    lines = ["## Where it loses money", "", *table(("", "customers a month", f"{currency} a month"), outcomes)]
+    lines = [
+        "## Where it loses money",
+        "",
+        *table(("", f"customers a {evaluation.period}", evaluation.unit.name), outcomes),
+    ]
     if errors.differences:
         most = errors.differences[0]
         what = f"{readable(most.field)} is {most.category}" if most.category else readable(most.field)

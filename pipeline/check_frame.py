@@ -1,6 +1,6 @@
 """The frames that expectations are evaluated on: one of rows, and one of months that says how each month came out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,12 +31,17 @@ def frame_of_months(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     return pd.DataFrame([outcome.figures() for outcome in outcomes])
 
 
-def frame_of_rows(table: Table, months: Sequence[Month]) -> pd.DataFrame:
-    """The typed rows of some months, the months as numbers, and flags where a column has values that cannot be read."""
+def frame_of_rows(table: Table, months: Sequence[Month], *, with_every_flag: bool = False) -> pd.DataFrame:
+    """The typed rows of some months, the months as numbers, and for each column a flag where a value can be read.
+
+    Unless they are asked for, the flags of a column whose values can all be read are left out.
+    """
     rows = pa.concat_tables([month.typed.rows for month in months])
     unreadable = pa.concat_tables([month.typed.unreadable for month in months])
     columns = {column.name: _series(rows[column.name], column, table) for column in table.columns}
-    columns |= {flag(name): ~lost.to_pandas() for name, lost in _columns(unreadable) if pc.any(lost).as_py()}
+    for name, lost in zip(unreadable.column_names, unreadable.columns, strict=True):
+        if with_every_flag or pc.any(lost).as_py():
+            columns[flag(name)] = ~lost.to_pandas()
     columns[DELIVERED] = pd.Series(months_of_rows(months))
     if table.known_at is not None:
         columns[KNOWN] = month_numbers(rows[table.known_at]).to_pandas()
@@ -52,10 +57,6 @@ def months_of_rows(months: Sequence[Month]) -> "np.ndarray[Any, np.dtype[np.int6
 def flag(column: str) -> str:
     """The name of the column that says whether a value could be read."""
     return f"{column} is readable"
-
-
-def _columns(rows: pa.Table) -> Iterator[tuple[str, pa.ChunkedArray]]:
-    return zip(rows.column_names, rows.columns, strict=True)
 
 
 def _series(values: pa.ChunkedArray, column: Column, table: Table) -> "pd.Series[Any]":

@@ -26,6 +26,7 @@ from pipeline.settings import Settings
 from pipeline.slices import SliceFigures, slice_figures, slice_groups
 from pipeline.splits import Split
 from pipeline.verdict import Comparison, Verdict, against_chance, comparisons_of, simplest_first, verdict_of
+from pipeline.wording import Unit, unit_of
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,12 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What is known about the rungs of one run. Money is per month, in `currency`, and against contacting nobody.
+    """What is known about the rungs of one run. Profits are in `currency` a `period`, against contacting nobody.
 
     Args:
         test_digest: SHA-256 over the content of the test rows; the gate refuses a report about other rows.
         data_version: version of the data that the rungs were fitted on, as the caller gave it.
+        period: `month`, or `campaign` where the dataset has no time and the test customers are contacted once.
         parts: what the rungs were fitted on, calibrated on and judged by.
         rows: customers in a month, over all test snapshots.
         rungs: the metrics of each rung, simplest first; see `metrics.METRICS`.
@@ -64,6 +66,7 @@ class Evaluation:
     data_version: str
     test_digest: str
     currency: str
+    period: str
     budget_share: float
     parts: tuple[Part, ...]
     snapshots: tuple[str, ...]
@@ -82,6 +85,11 @@ class Evaluation:
     importance: tuple[FieldImportance, ...]
     notes: tuple[str, ...] = ()
     scores: Annotated[Any, PydanticField(exclude=True)] = field(default=None, compare=False, repr=False)
+
+    @property
+    def unit(self) -> Unit:
+        """What profits are counted in."""
+        return Unit(self.currency, self.period)
 
     def as_dict(self) -> dict[str, Any]:
         """The evaluation as JSON values; a figure that does not exist is None."""
@@ -180,7 +188,7 @@ def _verdict(judged: _Judged) -> tuple[Verdict, tuple[Comparison, ...], dict[str
     comparisons = comparisons_of(judged.drawn, judged.names)
     chance = against_chance(judged.drawn, judged.names)
     profits = {name: judged.drawn.interval(name, "profit") for name in judged.names}
-    return verdict_of(profits, comparisons, chance, judged.dataset.economics.currency), comparisons, chance
+    return verdict_of(profits, comparisons, chance, unit_of(judged.dataset)), comparisons, chance
 
 
 def _part(name: str, rows: pd.DataFrame) -> Part:
@@ -196,6 +204,7 @@ def _facts(judged: _Judged) -> dict[str, Any]:
         "dataset": judged.dataset.name,
         "test_digest": frame_digest(judged.frame),
         "currency": economics.currency,
+        "period": unit_of(judged.dataset).period,
         "budget_share": economics.budget_share,
         "snapshots": tuple(sorted(judged.frame["snapshot"].unique())),
         "rows": len(rows),

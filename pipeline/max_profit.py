@@ -87,7 +87,7 @@ def _empulse_values(name: str, rows: Holdout, probability: FloatArray, economics
     gain, loss = rows.payoffs.gain.mean(), rows.payoffs.loss.mean()
     churned = rows.churned.astype(int)
     best = max_profit_score(churned, probability, tp_cost=-gain, fp_cost=loss)
-    found: dict[Key, float] = {(name, "max_profit"): float(best)}
+    found: dict[Key, float] = {(name, "max_profit"): float(best) + 0.0}  # no minus zero
     if isinstance(economics, RetentionOffer) and not reason_without_empc(economics):
         alpha, beta = acceptance_shape(economics)
         found[name, "empc"] = float(

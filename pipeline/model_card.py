@@ -65,7 +65,7 @@ def _purpose(evaluation: Evaluation) -> list[str]:
     return [
         "## What it decides",
         "",
-        f"Which customers get a retention contact this month. Up to {percent(evaluation.budget_share)} of the active"
+        f"Which customers get a retention contact. Up to {percent(evaluation.budget_share)} of the active"
         " customers are contacted: those for whom a contact is expected to earn most, as long as it earns anything."
         " It is made for that decision and for nothing else: not for prices, credit or service levels.",
     ]

@@ -101,7 +101,13 @@ def label_on_the_way(axes: "Axes", across: Any, up: Any, text: str) -> None:
     """Name a line that leaves the axes downwards, shortly before it does."""
     last = int(np.flatnonzero(up >= 0.85 * axes.get_ylim()[0])[-1])
     axes.annotate(
-        text, (across[last], up[last]), xytext=(10, 4), textcoords="offset points", fontsize=10.5, color=MUTED
+        text,
+        (across[last], up[last]),
+        xytext=(-8, -9),
+        textcoords="offset points",
+        ha="right",
+        fontsize=10.5,
+        color=MUTED,
     )
 
 

@@ -13,7 +13,7 @@ from pipeline.curves import ByShare, leavers_by_share, profit_by_share
 from pipeline.economics import FloatArray, Payoffs
 from pipeline.evaluation import Evaluation
 from pipeline.holdout import Holdout, holdout_of
-from pipeline.wording import money, money_figure, number, percent, readable, sentence, the_rung
+from pipeline.wording import money_figure, number, percent, readable, sentence, the_rung
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,8 +38,8 @@ def profit_plot(evaluation: Evaluation, *, seed: int = 0) -> bytes:
     rows, chosen = scored_holdout(evaluation), evaluation.verdict.rung
     profit = evaluation.rungs[chosen]["profit"]
     figure = style.new_figure(
-        f"{sentence(the_rung(chosen))} earns {money(profit.value, evaluation.currency)} a month",
-        "Profit on the test months, customers of highest expected value contacted first; band: 95 % interval",
+        _profit_title(evaluation),
+        f"Profit on the {evaluation.unit.tested_on}, customers of highest expected value contacted first; band: 95 % interval",
     )
     axes = style.new_axes(figure, right=0.845)
     curves = {name: profit_by_share(rows, _score(evaluation, name)) for name in evaluation.rungs}
@@ -53,7 +53,7 @@ def profit_plot(evaluation: Evaluation, *, seed: int = 0) -> bytes:
     _mark_budget(axes, evaluation, profit.value, money_figure(profit))
     style.as_percent(axes.xaxis)
     style.as_thousands(axes.yaxis)
-    style.name_axes(axes, across="customers contacted each month", up=f"{evaluation.currency} a month")
+    style.name_axes(axes, across=f"customers contacted in a {evaluation.period}", up=evaluation.unit.name)
     return style.png(figure)
 
 
@@ -89,7 +89,8 @@ def calibration_plot(evaluation: Evaluation) -> bytes:
 def lift_plot(evaluation: Evaluation) -> bytes:
     """Share of the leavers reached by the share of customers contacted, those of highest probability first."""
     rows, chosen = scored_holdout(evaluation), evaluation.verdict.rung
-    shares = np.linspace(0, LIFT_SHOWN_SHARE, POINTS)
+    shown = min(1.0, max(LIFT_SHOWN_SHARE, 2.5 * evaluation.budget_share))
+    shares = np.linspace(0, shown, POINTS)
     monthly = rows.churned.sum() / rows.snapshots
     curves = {name: leavers_by_share(rows, _score(evaluation, name)) for name in evaluation.rungs}
     lines = {name: curve.line(shares) / monthly for name, curve in curves.items()}
@@ -97,15 +98,13 @@ def lift_plot(evaluation: Evaluation) -> bytes:
     reached = float(curves[chosen].line(np.array([budget]))[0] / monthly)
     figure = style.new_figure(
         f"{percent(budget, 0)} of the customers hold {percent(reached, 0)} of the leavers",
-        "Share of the leavers of the test months who are reached, those of highest probability contacted first",
+        f"Share of the leavers among the {evaluation.unit.tested_on} who are reached, most probable ones first",
     )
     axes = style.new_axes(figure, right=0.845)
-    axes.set_xlim(0, LIFT_SHOWN_SHARE)
-    axes.set_ylim(0, 1)
+    axes.set_ylim(0, 1.16)
     _draw_lines(axes, shares, lines, evaluation, by_lot=shares)
-    if budget < LIFT_SHOWN_SHARE:
-        said = f"{percent(reached, 0)} of the leavers, {reached / budget:.1f} times as many as by lot"
-        _mark_budget(axes, evaluation, reached, said)
+    _mark_budget(axes, evaluation, reached, f"{reached / budget:.1f} times as many as by lot")
+    axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
     style.as_percent(axes.xaxis)
     style.as_percent(axes.yaxis)
     style.name_axes(axes, across="customers contacted", up="leavers reached")
@@ -132,7 +131,7 @@ def reasons_plot(evaluation: Evaluation) -> bytes:
         style.beside_bar(axes, i, each.effect, each.direction if each.direction.startswith("highest") else "")
         stake = "" if each.profit_at_stake is None else f"{number(round(each.profit_at_stake))} {evaluation.currency}"
         style.at_the_right(axes, i, stake)
-    style.at_the_right(axes, len(shown) - 0.15, "lost a month", style.MUTED)
+    style.at_the_right(axes, len(shown) - 0.15, f"lost a {evaluation.period}", style.MUTED)
     axes.set_xlabel("average factor on the odds of leaving", **style.AXIS_NAME)
     return style.png(figure)
 
@@ -147,6 +146,14 @@ def scored_holdout(evaluation: Evaluation) -> Holdout:
         snapshot=scores["snapshot"],
         budget_share=evaluation.budget_share,
     )
+
+
+def _profit_title(evaluation: Evaluation) -> str:
+    chosen = evaluation.verdict.rung
+    profit, rung = evaluation.rungs[chosen]["profit"], sentence(the_rung(chosen))
+    if not profit.is_above_zero:
+        return f"{rung} is not shown to earn anything"
+    return f"{rung} earns {evaluation.unit.amount(profit.value)}"
 
 
 def _score(evaluation: Evaluation, rung: str) -> FloatArray:

@@ -93,13 +93,30 @@ def generation_of(root: Path) -> int:
 def current_release(root: Path) -> Release | None:
     """The release that is current, fully verified, or None where nothing was ever promoted."""
     pointer = read_pointer(root)
-    return _verified(root, pointer.history[-1]) if pointer else None
+    return release_of(root, pointer.history[-1]) if pointer else None
 
 
 def entries_to_serve(root: Path) -> list[Entry]:
     """The current entry and the ones before it, newest first; from the pointer's copy where the pointer is damaged."""
     pointer, _ = _pointer_or_copy(root)
     return pointer.standing() if pointer else []
+
+
+def release_of(root: Path, entry: Entry) -> Release:
+    """The release that an entry of the pointer names.
+
+    Raises:
+        ReleaseError: it does not verify, or is not the one that was promoted.
+    """
+    release = load_release(root / entry.release)
+    if release.digest != entry.digest:
+        raise ReleaseError(
+            f"release {entry.release}",
+            expected=f"the content digest {entry.digest[:12]} that was promoted",
+            found=release.digest[:12],
+            remedy="Roll back with `churn release rollback`.",
+        )
+    return release
 
 
 def promote(root: Path, release_id: str, expected_generation: int, why: str, *, at: datetime | None = None) -> Pointer:
@@ -150,7 +167,7 @@ def _newest_earlier(root: Path, pointer: Pointer | None, is_damaged: bool) -> Re
     entries = pointer.standing() if pointer else []
     for entry in entries if is_damaged else entries[1:]:
         try:
-            return _verified(root, entry)
+            return release_of(root, entry)
         except ReleaseError:
             continue
     raise ReleaseError(
@@ -159,18 +176,6 @@ def _newest_earlier(root: Path, pointer: Pointer | None, is_damaged: bool) -> Re
         found=f"{max(len(entries) - 1, 0)} earlier, none of them whole",
         remedy="The service answers by the rule meanwhile. See `churn release list`, or run a month for a new one.",
     )
-
-
-def _verified(root: Path, entry: Entry) -> Release:
-    release = load_release(root / entry.release)
-    if release.digest != entry.digest:
-        raise ReleaseError(
-            f"release {entry.release}",
-            expected=f"the content digest {entry.digest[:12]} that was promoted",
-            found=release.digest[:12],
-            remedy="Roll back with `churn release rollback`.",
-        )
-    return release
 
 
 def _entry(release: Release, why: str, at: datetime | None, action: Literal["promote", "rollback"]) -> Entry:

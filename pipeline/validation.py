@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from upath import UPath
 
 from pipeline.casting import typed
 from pipeline.check_frame import Month, flag, frame_of_months, frame_of_rows, months_of_rows
-from pipeline.contract import Check, Validation, checks_of
+from pipeline.contract import Check, Severity, Validation, checks_of
 from pipeline.declaration import Dataset
+from pipeline.docs_page import docs_page
 from pipeline.expectations import expectation_of
-from pipeline.lake import Lake
+from pipeline.lake import Lake, write_atomically
 from pipeline.outcome import Outcome, judged, why_broken, without_columns
 from pipeline.quarantine import Finding, IntArray, SortedOut, settled, sorted_out
 from pipeline.tables import Table
@@ -45,6 +47,28 @@ def validate(dataset: Dataset, table_name: str, keys: Sequence[str], lake: Lake)
             _write(validation, outcome.sorted, lake)
             validations.append(validation)
     return validations
+
+
+def build_data_docs(dataset: Dataset, table_name: str, key: str, lake: Lake) -> UPath:
+    """Write what the expectations say of a month of a table as a page for people; give its path.
+
+    Raises:
+        SourceError: the raw month is not there or damaged.
+    """
+    table, checks = dataset.table(table_name), checks_of(dataset, table_name)
+    outcomes = _outcomes(table, checks, {key: (raw := lake.read("raw", table_name, key))})
+    runs = [(_of_severity("blocking", checks), frame_of_months(outcomes))]
+    if not outcomes[0].missing:
+        months = [Month(key, raw, typed(raw, table))]
+        runs.append((_of_severity("quarantine", checks), frame_of_rows(table, months, with_every_flag=True)))
+    sections = [section for of_run, frame in runs for section in _sections(_expectations(of_run, table), frame)]
+    subtitle = (
+        f"{dataset.description} {len(raw)} rows came in, {len(outcomes[0].sorted.quarantined)} are in quarantine."
+    )
+    page = docs_page(f"{table_name}, {key}", subtitle, sections)
+    path = lake.root / "docs" / table_name / f"{key}.html"
+    write_atomically(path, page.encode())
+    return path
 
 
 def _batches(table: Table, keys: Sequence[str], lake: Lake) -> Iterator[dict[str, pa.Table]]:
@@ -98,7 +122,7 @@ def _checked(table: Table, checks: Sequence[Check], months: Sequence[Month]) -> 
 def _results(table: Table, checks: Sequence[Check], months: Sequence[Month]) -> dict[str, Result]:
     """For each check of rows what `_run` says. Where every value could be read, there is nothing to run for that."""
     frame = frame_of_rows(table, months)
-    of_rows = [check for check in checks if check.severity == "quarantine"]
+    of_rows = _of_severity("quarantine", checks)
     idle = [check.name for check in of_rows if check.kind == "readable" and flag(check.columns[0]) not in frame]
     results = _run(_expectations([check for check in of_rows if check.name not in idle], table), frame)
     return {check.name: results.get(check.name, NO_ROWS) for check in of_rows}
@@ -106,7 +130,7 @@ def _results(table: Table, checks: Sequence[Check], months: Sequence[Month]) -> 
 
 def _verdicts(table: Table, checks: Sequence[Check], outcomes: Sequence[Outcome]) -> list[Validation]:
     """The contract, held against each month."""
-    of_months = [check for check in checks if check.severity == "blocking"]
+    of_months = _of_severity("blocking", checks)
     results = _run(_expectations(of_months, table), frame_of_months(outcomes))
     verdicts = []
     for i, outcome in enumerate(outcomes):
@@ -135,7 +159,7 @@ def _expectations(checks: Sequence[Check], table: Table) -> list[Any]:
 
 
 def _run(expectations: Sequence[Any], frame: pd.DataFrame) -> dict[str, Result]:
-    """For each expectation, by its check's name, the rows that break it, as positions, or why it could not be evaluated.
+    """For each expectation, by its check's name: the rows that break it, as positions, or why it has no result.
 
     The library reports an error in an expectation as an expectation that failed, without rows. It must not pass for
     one that no row breaks.
@@ -168,3 +192,18 @@ def _error(exception_info: Mapping[str, Any] | None) -> str:
         if nested:
             return nested
     return str((exception_info or {}).get("exception_message") or "")
+
+
+def _sections(expectations: Sequence[Any], frame: pd.DataFrame) -> list[str]:
+    """The library's Data Docs of a run, section by section, as HTML."""
+    from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
+    from great_expectations.render.view.view import DefaultJinjaSectionView
+
+    document = ValidationResultsPageRenderer().render(_validated(expectations, frame, "SUMMARY"))
+    view: Any = DefaultJinjaSectionView()
+    sections = [section.to_json_dict() for section in document.sections]
+    return [view.render({"section": section, "section_loop": {"index": i}}) for i, section in enumerate(sections)]
+
+
+def _of_severity(severity: Severity, checks: Sequence[Check]) -> list[Check]:
+    return [check for check in checks if check.severity == severity]

@@ -6,7 +6,7 @@ from itertools import combinations
 
 from pipeline.bootstrap import Draws, Interval
 from pipeline.scoring import RUNGS
-from pipeline.wording import money, money_range, sentence, the_rung
+from pipeline.wording import Unit, money_range, sentence, the_rung
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ def against_chance(drawn: Draws, names: Sequence[str]) -> dict[str, Interval]:
 
 
 def verdict_of(
-    profits: Mapping[str, Interval], comparisons: Sequence[Comparison], chance: Mapping[str, Interval], currency: str
+    profits: Mapping[str, Interval], comparisons: Sequence[Comparison], chance: Mapping[str, Interval], unit: Unit
 ) -> Verdict:
     """The simplest rung that no more complex one beats, by an interval that lies above zero."""
     chosen = next(name for name in simplest_first(list(profits)) if not _beaten(name, comparisons))
-    reasons = [_sentence(comparison, currency) for comparison in _telling(chosen, comparisons)]
-    reasons.append(_against_nobody(chosen, profits[chosen], currency))
-    reasons.append(_against_chance(chance[chosen], currency))
+    reasons = [_sentence(comparison, unit) for comparison in _telling(chosen, comparisons)]
+    reasons.append(_against_nobody(chosen, profits[chosen], unit))
+    reasons.append(_against_chance(chance[chosen], unit))
     return Verdict(chosen, tuple(reasons))
 
 
@@ -73,32 +73,30 @@ def _telling(chosen: str, comparisons: Sequence[Comparison]) -> list[Comparison]
     return rejecting + [each for each in comparisons if each.against == chosen]
 
 
-def _sentence(comparison: Comparison, currency: str) -> str:
+def _sentence(comparison: Comparison, unit: Unit) -> str:
     rung, against, profit = the_rung(comparison.rung), the_rung(comparison.against), comparison.profit
-    by = f"{money(abs(profit.value), currency)} a month"
+    by = unit.amount(abs(profit.value))
     looks = f", allowing for {comparison.looks} comparisons" if comparison.looks > 1 else ""
     interval = f"95 % interval {money_range(profit)}{looks}"
     if profit.is_above_zero:
         return sentence(f"{rung} earns {by} more than {against} ({interval}), so {against} is not enough.")
     more = "more" if profit.value >= 0 else "less"
     return sentence(
-        f"{rung} is not shown to earn more than {against}: it earned {by} {more} on the test months ({interval}),"
+        f"{rung} is not shown to earn more than {against}: it earned {by} {more} on the {unit.tested_on} ({interval}),"
         " so its complexity does not pay."
     )
 
 
-def _against_nobody(name: str, profit: Interval, currency: str) -> str:
-    earned = (
-        f"{money(profit.value, currency)} a month more than contacting nobody (95 % interval {money_range(profit)})"
-    )
+def _against_nobody(name: str, profit: Interval, unit: Unit) -> str:
+    earned = f"{unit.amount(profit.value)} more than contacting nobody (95 % interval {money_range(profit)})"
     if profit.is_above_zero:
         return sentence(f"{the_rung(name)} earns {earned}.")
     return sentence(f"{the_rung(name)} is not shown to earn anything: it made {earned}.")
 
 
-def _against_chance(difference: Interval, currency: str) -> str:
+def _against_chance(difference: Interval, unit: Unit) -> str:
     interval = f"95 % interval {money_range(difference)}"
     if difference.is_above_zero:
-        by = f"{money(difference.value, currency)} a month more"
+        by = f"{unit.amount(difference.value)} more"
         return f"It earns {by} than as many contacts drawn by lot ({interval})."
-    return f"It is not shown to earn more than as many contacts drawn by lot ({interval} a month)."
+    return f"It is not shown to earn more than as many contacts drawn by lot ({interval} {unit.name})."

@@ -1,10 +1,41 @@
 """How figures are written wherever a person reads them, so that a plot, a card and a reason say the same."""
 
 import math
+from dataclasses import dataclass
 
 from pipeline.bootstrap import Interval
+from pipeline.calendar import SingleSnapshot
+from pipeline.declaration import Dataset
 
 UNKNOWN = "not known"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What profits are counted in: a currency, and the `period` that they are for, a month or a single campaign."""
+
+    currency: str
+    period: str
+
+    @property
+    def name(self) -> str:
+        """The unit as an axis or a column names it, e.g. `USD a month`."""
+        return f"{self.currency} a {self.period}"
+
+    @property
+    def tested_on(self) -> str:
+        """What the figures were found on."""
+        return "test months" if self.period == "month" else "test customers"
+
+    def amount(self, value: float) -> str:
+        """An amount with its unit, e.g. `12,345 USD a month`."""
+        return f"{money(value, self.currency)} a {self.period}"
+
+
+def unit_of(dataset: Dataset) -> Unit:
+    """The unit of a dataset: without time there is no month, only one campaign among the test customers."""
+    period = "campaign" if isinstance(dataset.calendar, SingleSnapshot) else "month"
+    return Unit(dataset.economics.currency, period)
 
 
 def money(value: float, currency: str) -> str:

@@ -11,10 +11,15 @@ import numpy as np
 import pytest
 
 from pipeline.bootstrap import Interval
+from pipeline.calendar import SingleSnapshot
+from pipeline.economics import Value
 from pipeline.errors import ChurnError, ReleaseError
 from pipeline.evaluation import Evaluation, evaluate_rungs, evaluation_from_dict
+from pipeline.label_kinds import ColumnLabel
 from pipeline.lake import canonical_json
+from pipeline.rule import Rule
 from pipeline.verdict import Comparison, Verdict, simplest_first, verdict_of
+from pipeline.wording import Unit
 from tests.holdouts import FEW_ROUNDS, OFFER, LawScorer, company, labelled_months, rungs_of, split_with
 
 DATASET = company()
@@ -28,7 +33,7 @@ def verdict(logistic_rule: Interval, boosting_rule: Interval, boosting_logistic:
         Comparison("boosting", "rule", boosting_rule, 3),
         Comparison("boosting", "logistic", boosting_logistic, 3),
     )
-    return verdict_of(PROFITS, comparisons, PROFITS, "USD")
+    return verdict_of(PROFITS, comparisons, PROFITS, Unit("USD", "month"))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +65,7 @@ def test_the_reasons_are_sentences_with_the_figures() -> None:
 
 def test_a_profit_that_may_be_nothing_is_said_to_be_unproven() -> None:
     nobody = dict.fromkeys(PROFITS, NOTHING)
-    reasons = verdict_of(nobody, (), nobody, "USD").reasons
+    reasons = verdict_of(nobody, (), nobody, Unit("USD", "month")).reasons
     assert reasons[0].startswith("The rule is not shown to earn anything")
     assert reasons[1].startswith("It is not shown to earn more than as many contacts drawn by lot")
 
@@ -148,6 +153,20 @@ def test_no_rows_and_no_probabilities_are_refused() -> None:
     broken = {"rule": LawScorer("rule", DATASET.fields(), base=float("nan"))}
     with pytest.raises(ChurnError, match="a probability between 0 and 1"):
         evaluate_rungs(DATASET, split_with(labelled_months(10)), broken, FEW_ROUNDS)
+
+
+def test_a_dataset_without_time_earns_by_the_campaign_and_not_by_the_month() -> None:
+    dataset = company(
+        calendar=SingleSnapshot(),
+        label=ColumnLabel(table="customers", column="region", positive="south"),
+        features=(),
+        slices=(),
+        rule=Rule(()),
+        economics=replace(OFFER, value=Value(times=100)),
+    )
+    found = evaluate_rungs(dataset, split_with(labelled_months(100, 1)), {"rule": LawScorer("rule", ())}, FEW_ROUNDS)
+    assert found.unit.name == "USD a campaign"
+    assert not any("month" in reason for reason in found.verdict.reasons)
 
 
 def test_what_is_left_out_is_said() -> None:

@@ -1,4 +1,4 @@
-"""The service as a process of its own, under the settings of its environment."""
+"""`python -m serving`: the service in this process, under the settings of its environment."""
 
 from pipeline.settings import Settings
 from serving.launch import serve

@@ -1,0 +1,68 @@
+"""The month's batch: every active customer scored by whatever may answer, listed and logged."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import pyarrow as pa
+from upath import UPath
+
+from pipeline.call_list import build_call_list, predictions_of, write_call_list
+from pipeline.candidates import Run
+from pipeline.errors import ReleaseError
+from pipeline.pointer import entries_to_serve, release_of
+from pipeline.prediction_log import log_batch
+from pipeline.release import Release, verify_release
+from pipeline.state import state_engine
+
+
+@dataclass(frozen=True)
+class Answering:
+    """What scores a month. `fallback_reason` says why it is not the champion; empty where it is."""
+
+    release: Release
+    served_by: str
+    fallback_reason: str = ""
+
+
+@dataclass(frozen=True)
+class Month:
+    """A scored month, and where its call list lies."""
+
+    answering: Answering
+    scores: pa.Table
+    listed: pa.Table
+    path: UPath
+
+
+def answering(run: Run) -> Answering:
+    """The champion, else the last good release, else the rule that the month's candidate carries.
+
+    Raises:
+        ReleaseError: not even the candidate is whole.
+    """
+    refused = []
+    for place, entry in enumerate(entries_to_serve(run.releases)):
+        try:
+            return Answering(release_of(run.releases, entry), "last_good" if place else "champion", "; ".join(refused))
+        except ReleaseError as error:
+            refused.append(str(error))
+    candidate = verify_release(run.releases / run.read("candidate.json")["release"])
+    why = "; ".join(refused) or "nothing has passed the gate yet"
+    return Answering(replace(candidate, scorer=candidate.rule_scorer), "rule", why)
+
+
+def write_month(run: Run, *, at: datetime) -> Month:
+    """Score the month's customers, write the call list, and log every prediction."""
+    found, dataset, lake = answering(run), run.dataset, run.lake
+    share = run.settings.holdout_share
+    scores, listed = build_call_list(
+        dataset, lake, found.release, run.key, served_by=found.served_by, holdout_share=share
+    )
+    write_call_list(lake, scores, listed, run.key)
+    predictions = predictions_of(
+        dataset, lake, scores, run.key, predicted_at=at, fallback_reason=found.fallback_reason
+    )
+    engine = state_engine(run.settings, lake)
+    log_batch(engine, predictions, dataset=dataset.name, snapshot=run.key, release=found.release.id)
+    engine.dispose()
+    return Month(found, scores, listed, lake.path("call_lists", "customers", run.key).with_suffix(".csv"))
