@@ -4,7 +4,7 @@ import http.client
 import json
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +82,30 @@ def serving_goals(settings: Settings) -> dict[str, Any]:
     return {"requests": len(seconds), **found, "goals": goals}
 
 
+def measure_everything(datasets: Sequence[str]) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
+    """The summary of each dataset's newest month, and every goal by the command that measures it."""
+    from assets.chosen import chosen
+    from assets.summary import summary_of
+    from pipeline.candidates import Run
+
+    summaries, goals = [], {}
+    for name in datasets:
+        dataset, settings = chosen(name)
+        run = Run(dataset, settings, dataset.calendar.last)
+        _run_once(run)
+        summaries.append(summary_of(run))
+        if name in ACCURACY_GOALS:
+            goals[f"churn bench accuracy --dataset {name}"] = accuracy_goals(settings)
+    settings = chosen("simulated")[1]
+    goals["churn bench value"] = value_goals(settings)
+    goals["churn bench serving"] = serving_goals(settings)
+    return summaries, goals
+
+
 def _run_once(run: Any) -> None:
     """Run the month unless it was run before."""
     if not (run.folder / "decision.json").exists():
-        run_month(run.dataset, run.settings, run.key, progress=lambda step, done, total: None)
+        run_month(run.dataset, run.settings, run.key, progress=lambda *_: None)
 
 
 def _accuracy(dataset: str, found: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:

@@ -39,6 +39,21 @@ def serving(*, dataset: DatasetName = None, as_json: AsJson = False) -> None:
     _told(lambda: serving_goals(with_dataset(dataset)), as_json)
 
 
+@app.command(name="all")
+def measure_all(*, telco: bool = True) -> None:
+    """Run every dataset and every measurement, and write the results into the README.
+
+    Args:
+        telco: whether to include the telco table, which needs its CSV (CHURN_TELCO_PATH) or a network.
+    """
+    from assets.benchmarks import measure_everything
+    from assets.readme import results, write_section
+
+    summaries, goals = measure_everything(["simulated", *(["telco"] if telco else []), "tv"])
+    write_section("results", results(summaries, goals))
+    Console().print(results(summaries, goals), markup=False, highlight=False)
+
+
 def _told(measure: Callable[[], dict[str, Any]], as_json: bool) -> None:
     measured = measure()
     if as_json:

@@ -24,7 +24,7 @@ def build_definitions(dataset: Dataset, settings: Settings) -> dg.Definitions:
     work = Work(dataset, settings)
     return dg.Definitions(
         assets=[asset for module in MODULES for asset in module.assets(work)],
-        jobs=jobs(work),
+        jobs=jobs(),
         schedules=schedules(work),
         sensors=sensors(work),
         executor=dg.in_process_executor,  # a process per step would import everything again, at several seconds each

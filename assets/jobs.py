@@ -1,31 +1,47 @@
-"""A job for each stage and one for everything, the monthly schedule, and the sensor that tells somebody of a failure."""
+"""A job for each stage and one for everything, the monthly schedule, and the sensor that tells of failures."""
 
 from typing import Any
 
 import dagster as dg
 
 from assets.alarms import tell
+from assets.failures import reason
 from assets.work import Work
+from pipeline.calendar import Monthly, month_after
 
 STAGES = ("ingestion", "validation", "features", "training", "evaluation", "release", "batch", "serving")
 DATA_STAGES = STAGES[:3]
 HISTORY, LIFE_CYCLE = "history", "life_cycle"
+SECOND_AT_SIX = "0 6 2 * *"  # late rows of the month's last day have arrived by then
 
 
-def jobs(work: Work) -> list[Any]:
-    """One job per stage, `history` for the tables of many months at once, and `life_cycle` for a month from end to end."""
-    by_stage = [dg.define_asset_job(stage, dg.AssetSelection.groups(stage)) for stage in STAGES]
-    history = dg.define_asset_job(HISTORY, dg.AssetSelection.groups(*DATA_STAGES))
-    life_cycle = dg.define_asset_job(LIFE_CYCLE, dg.AssetSelection.groups(*STAGES))
-    return [*by_stage, history, life_cycle]
+def jobs() -> list[Any]:
+    """One job per stage, `history` for the tables of many months at once, and `life_cycle` for a month, end to end."""
+    by_stage = [_job(stage, f"The assets of the stage {stage}.", stage) for stage in STAGES]
+    history = _job(HISTORY, "Tables, features and labels of many months in one run.", *DATA_STAGES)
+    return [*by_stage, history, _job(LIFE_CYCLE, "A month from its raw tables to its call list.", *STAGES)]
 
 
 def schedules(work: Work) -> list[dg.ScheduleDefinition]:
-    """The life cycle of a month, on the second day after it closed: late rows of the last day have arrived by then."""
-    if isinstance(work.partitions, dg.StaticPartitionsDefinition):
+    """The life cycle of each month that has closed; a dataset without time has none."""
+    calendar = work.dataset.calendar
+    if not isinstance(calendar, Monthly):
         return []
-    life_cycle = next(job for job in jobs(work) if job.name == LIFE_CYCLE)
-    return [dg.build_schedule_from_partitioned_job(life_cycle, name="monthly", day_of_month=2, hour_of_day=6)]
+
+    @dg.schedule(
+        job_name=LIFE_CYCLE,
+        cron_schedule=SECOND_AT_SIX,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    def monthly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        """Runs the month that closed, if the dataset has it."""
+        key = month_after(f"{context.scheduled_execution_time:%Y-%m}", -1)
+        if key not in calendar.keys():
+            return dg.SkipReason(f"the dataset has the months {calendar.first} to {calendar.last}, not {key}")
+        return dg.RunRequest(run_key=key, partition_key=key)
+
+    return [monthly]
 
 
 def sensors(work: Work) -> list[dg.SensorDefinition]:
@@ -35,12 +51,13 @@ def sensors(work: Work) -> list[dg.SensorDefinition]:
     def tell_of_failed_runs(context: dg.RunFailureSensorContext) -> None:
         """Posts to `CHURN_WEBHOOK_URL`, or writes to the log where none is set."""
         run = context.dagster_run
-        month = run.tags.get("dagster/partition", "no month")
-        tell(
-            work.settings,
-            f"{run.job_name} of {month} failed",
-            context.failure_event.message or "no message",
-            run.run_id,
-        )
+        month = run.tags.get("dagster/partition", "several months")
+        steps = [f"{event.step_key}: {reason(event.step_failure_data.error)}" for event in context.get_step_failure_events()]
+        said = "\n".join(steps) or context.failure_event.message or "no step says why"
+        tell(work.settings, f"{run.job_name} of {month} failed", said, run.run_id)
 
     return [tell_of_failed_runs]
+
+
+def _job(name: str, description: str, *groups: str) -> Any:
+    return dg.define_asset_job(name, dg.AssetSelection.groups(*groups), description=description)

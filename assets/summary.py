@@ -3,21 +3,26 @@
 import hashlib
 from typing import Any
 
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
 from pipeline.candidates import Run
+from pipeline.errors import ReleaseError
 from pipeline.labels import matured
 from pipeline.lake import Layer
+from pipeline.pointer import current_release
+from pipeline.profile import preview, rows_of_file
+from pipeline.release import Release
 
+FIRST = 5  # customers of the call list that are shown
+LISTED = ("rank", "customer_id", "churn_probability", "expected_value", "reason_1", "suggested_action")
 SHOWN = ("roc_auc", "pr_auc", "log_loss", "brier", "profit")
 
 
 def summary_of(run: Run) -> dict[str, Any]:
     """Everything that `churn run --json` prints."""
     evaluation, decision, candidate = run.read("evaluation.json"), run.read("decision.json"), run.read("candidate.json")
-    current = run.current_release() if (run.releases / "current.json").exists() else None
+    current = _current(run)
     return {
         "dataset": run.dataset.name,
         "month": run.key,
@@ -33,14 +38,29 @@ def summary_of(run: Run) -> dict[str, Any]:
             "reasons": decision["reasons"],
         },
         "candidate": candidate["release"],
-        "release": {"id": current.id, "digest": current.digest} if current else None,
-        "call_list": str(run.lake.path("call_lists", "customers", run.key).with_suffix(".csv")) if current else None,
+        "release": {"id": current.id if current else None, "digest": current.digest if current else None},
+        "call_list": _call_list(run),
         "digests": {
             "features": run.lake.digest("features", "customers", [*matured(run.dataset, run.key), run.key]),
             "metrics": hashlib.sha256((run.folder / "evaluation.json").read_bytes()).hexdigest(),
             "release": decision["digest"],
         },
     }
+
+
+def _current(run: Run) -> Release | None:
+    """The release that answers; None before the first promotion, and where it is damaged, which `doctor` tells."""
+    try:
+        return current_release(run.releases)
+    except ReleaseError:
+        return None
+
+
+def _call_list(run: Run) -> dict[str, Any]:
+    """Where the month's list lies, how long it is, and how it begins."""
+    listed = run.lake.read("call_lists", "customers", run.key)
+    path = run.lake.path("call_lists", "customers", run.key).with_suffix(".csv")
+    return {"path": str(path), "customers": len(listed), "first": preview(listed, FIRST)}
 
 
 def show(summary: dict[str, Any], console: Console) -> None:
@@ -58,10 +78,21 @@ def show(summary: dict[str, Any], console: Console) -> None:
     console.print(f"[bold]gate[/]: {'promoted' if decision['promoted'] else 'refused'} {summary['candidate']}")
     for reason in decision["reasons"]:
         console.print(f"  {reason}", highlight=False)
-    release = summary["release"]
-    console.print(f"[bold]release[/]: {release['id'] if release else 'none yet: the service answers with the rule'}")
-    if summary["call_list"]:
-        console.print(f"[bold]call list[/]: {summary['call_list']}", soft_wrap=True)
+    answers = summary["release"]["id"] or "none yet: the service answers with the rule"
+    console.print(f"[bold]release[/]: {answers}", highlight=False)
+    listed = summary["call_list"]
+    console.print(f"[bold]call list[/]: {listed['customers']:,} customers in {listed['path']}", soft_wrap=True)
+    console.print(_first(listed["first"]))
+
+
+def _first(rows: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in LISTED:
+        is_text = name in ("customer_id", "reason_1", "suggested_action")
+        table.add_column(name.replace("_", " "), justify="left" if is_text else "right")
+    for row in rows:
+        table.add_row(*(str(row[name]) for name in LISTED))
+    return table
 
 
 def _rungs(summary: dict[str, Any]) -> Table:
@@ -89,10 +120,9 @@ def _interval(figures: dict[str, Any]) -> dict[str, Any]:
 
 def _rows(run: Run, layer: Layer) -> int:
     """Rows of every table and month up to the run's, from the files' footers."""
-    paths = [
-        run.lake.path(layer, table.name, key)
+    return sum(
+        rows_of_file(run.lake.path(layer, table.name, key))
         for table in run.dataset.tables
         for key in run.lake.keys(layer, table.name)
         if key <= run.key
-    ]
-    return sum(int(pq.read_metadata(path.open("rb")).num_rows) for path in paths)
+    )

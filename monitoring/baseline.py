@@ -4,7 +4,6 @@ Every answer is a matrix of weights, one row per month compared, one column per 
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +13,17 @@ from pipeline.economics import FloatArray
 
 YEAR = 12
 NEIGHBOURS = 1  # calendar months on each side: one month alone would be a noisy reference
-OTHER_SEASON_MONTHS = 6  # months this far apart share few customers' windows
+OTHER_SEASON_MONTHS = 6  # of the same season and this far apart, they are of different years
+LINGERING_MONTHS = 3  # windows of a quarter: months this near share rows
+MOSTLY = 0.5
 
 
 def live_weights(keys: Sequence[str], reference: Sequence[str]) -> FloatArray:
     """The reference of months to come, shape (keys, reference); all of it where it covers less than a year."""
-    if len(reference) < YEAR or SNAPSHOT in {*keys, *reference}:
-        return np.ones((len(keys), len(reference)))
-    return _or_all(_same_season(_months(keys), _months(reference)), ~np.zeros((len(keys), len(reference)), dtype=bool))
+    everything = np.ones((len(keys), len(reference)), dtype=bool)
+    if not _has_seasons(reference) or SNAPSHOT in keys:
+        return everything.astype(np.float64)
+    return _or_else(_same_season(_months(keys), _months(reference)), everything)
 
 
 def left_out_weights(reference: Sequence[str]) -> FloatArray:
@@ -31,26 +33,56 @@ def left_out_weights(reference: Sequence[str]) -> FloatArray:
     than a month to come will resemble its reference. Where there is no other year, the neighbours must do.
     """
     others = ~np.eye(len(reference), dtype=bool)
-    if len(reference) < YEAR or SNAPSHOT in reference:
+    if not _has_seasons(reference):
         return others.astype(np.float64)
     months = _months(reference)
     season = _same_season(months, months) & others
-    far = np.abs(months[:, None] - months[None, :]) >= OTHER_SEASON_MONTHS
-    return _or_all(np.where((season & far).any(axis=1, keepdims=True), season & far, season), others)
+    return _or_else(season & _another_year(reference), _or_else(season, others) > 0)
+
+
+def left_out_factors(reference: Sequence[str]) -> FloatArray:
+    """How much less a month to come will stray from its reference, which has more months, shape (reference,).
+
+    Distances grow with 1 + 1/k, the variance of a month less the mean of k others. Not where neighbours in time had to
+    do, or did for most: they understate what a month to come will do, and nobody can say by how much.
+    """
+    weights, is_far = left_out_weights(reference), _is_compared_with_another_year(reference)
+    if not _has_seasons(reference) or is_far.mean() < MOSTLY:
+        return np.ones(len(reference))
+    wanted, had = live_weights(reference, reference).sum(axis=1), weights.sum(axis=1)
+    return np.where(is_far, np.sqrt((1 + 1 / wanted) / (1 + 1 / had)), 1.0)
 
 
 def unrelated_months(reference: Sequence[str]) -> NDArray[np.bool_]:
     """For each reference month, those whose left-out distance it had no part in; shape (reference, reference).
 
-    A strange month is also in the reference of the months that are compared with it, and lingers in the next one. What
+    A strange month is also in the reference of the months that are compared with it, and lingers in the next ones. What
     is usual for a month must come from others, or every strange month would make itself look usual.
     """
     months, weights = _months(reference), left_out_weights(reference) > 0
-    adjacent = np.abs(months[:, None] - months[None, :]) <= 1
-    if len(reference) < YEAR:  # every month is compared with every other: there is no month that had no part
-        return ~adjacent
-    unrelated: NDArray[np.bool_] = ~(adjacent | weights | weights.T)
+    lingers = np.where(_is_compared_with_another_year(reference), LINGERING_MONTHS, 1)[:, None]
+    near = np.abs(months[:, None] - months[None, :]) <= lingers
+    if not _has_seasons(reference):  # every month is compared with every other: there is none that had no part
+        return ~near
+    unrelated: NDArray[np.bool_] = ~(near | weights | weights.T)
     return unrelated
+
+
+def _has_seasons(reference: Sequence[str]) -> bool:
+    return len(reference) >= YEAR and SNAPSHOT not in reference
+
+
+def _another_year(reference: Sequence[str]) -> NDArray[np.bool_]:
+    months = _months(reference)
+    return np.abs(months[:, None] - months[None, :]) >= OTHER_SEASON_MONTHS
+
+
+def _is_compared_with_another_year(reference: Sequence[str]) -> NDArray[np.bool_]:
+    weights = left_out_weights(reference) > 0
+    if not _has_seasons(reference):
+        return np.zeros(len(reference), dtype=bool)
+    far: NDArray[np.bool_] = (weights & ~_another_year(reference)).sum(axis=1) == 0
+    return far
 
 
 def _same_season(months: NDArray[np.int64], reference: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -59,9 +91,9 @@ def _same_season(months: NDArray[np.int64], reference: NDArray[np.int64]) -> NDA
     return near
 
 
-def _or_all(wanted: NDArray[np.bool_], everything: NDArray[np.bool_]) -> FloatArray:
-    """The wanted months of each row, or everything where there are none."""
-    chosen: Any = np.where(wanted.any(axis=1, keepdims=True), wanted, everything)
+def _or_else(wanted: NDArray[np.bool_], otherwise: NDArray[np.bool_]) -> FloatArray:
+    """The wanted months of each row, or the others where there are none."""
+    chosen = np.where(wanted.any(axis=1, keepdims=True), wanted, otherwise)
     return np.asarray(chosen, dtype=np.float64)
 
 

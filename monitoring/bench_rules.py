@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from monitoring.baseline import left_out_weights, live_weights, unrelated_months
+from monitoring.baseline import live_weights, unrelated_months
 from monitoring.distances import CHANNELS, Distances, distances
 from monitoring.sketches import LEVELS
 from monitoring.stack import Layout, Stack
-from monitoring.thresholds import calibrated
+from monitoring.thresholds import calibrated, left_out
 from pipeline.economics import FloatArray
 
 BoolArray = NDArray[np.bool_]
@@ -45,8 +45,8 @@ DriftRule = Callable[[Case], Judge]
 
 def ours(case: Case) -> Judge:
     """Season's reference and calibrated thresholds, as in `drift.py`."""
-    left_out = distances(case.reference, case.reference.averaged(left_out_weights(case.reference_keys)), case.layout)
-    limits = calibrated(left_out, unrelated_months(case.reference_keys))[1]
+    strays = left_out(case.reference, case.reference_keys, case.layout)
+    limits = calibrated(strays, unrelated_months(case.reference_keys))[1]
     reference = case.reference.averaged(live_weights(case.live_keys, case.reference_keys))
     return lambda live: _by_field(_beyond(distances(live, reference, case.layout), limits), case.layout)
 

@@ -1,21 +1,26 @@
 """From which distance on a month is an alarm: worth a look at all, and further than this feature ever is by itself.
 
 A threshold is the larger of a material floor, the same for all fields, and `typical + c x scale`, what is usual for the
-field: mean and standard deviation of its distance when each reference month is left out and compared with the others,
-both of distances to the power of 2/3. Distances are roots of sums of squares, of one or of many, and this power makes
-any of them close to normal (Wilson and Hilferty 1931), so one `c` means the same for all. It is chosen so that the largest distance of a month, in thresholds, passes 1 once
-in `RETURN_MONTHS`. Monthly maxima follow a Gumbel law (Coles 2001, chapter 3), whose parameters are found by
+field when each reference month is left out and compared with the others. Both are of distances to the power of 2/3:
+a distance is the root of a sum of squares, of one or of many, and this power makes any of them close to normal (Wilson
+and Hilferty 1931). The scale is `z` standard deviations, where `z` gives each channel the same share of the alarms,
+however many fields it watches. So one `c` means the same for all, and would be 1 if two years told everything.
+
+It is chosen so that the largest distance of a month, in thresholds, passes 1 once in `RETURN_MONTHS`. Monthly maxima follow a Gumbel law (Coles 2001, chapter 3), whose parameters are found by
 probability-weighted moments (Landwehr et al. 1979), so two years suffice to see what happens once in three.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
-from monitoring.distances import Channel, Distances
+from monitoring.baseline import left_out_factors, left_out_weights
+from monitoring.distances import Channel, Distances, distances
+from monitoring.stack import Layout, Stack
 from pipeline.economics import FloatArray
 
 FLOORS: Mapping[Channel, float] = {
@@ -27,7 +32,7 @@ FLOORS: Mapping[Channel, float] = {
     "correlation": 0.15,
 }
 RETURN_MONTHS = 36
-SMALLEST_C, LARGEST_C = 2.0, 60.0
+SMALLEST_C, LARGEST_C = 0.6, 20.0
 PEER_MONTHS = 24  # how many months of its own a field's usual distance must have to outweigh that of its peers
 FEWEST_MONTHS = 6  # with less to go by, only the floors count
 HALVINGS = 20
@@ -67,26 +72,31 @@ def thresholds_from_dict(stored: Mapping[str, Any]) -> DriftThresholds:
     return DriftThresholds(float(stored["c"]), int(stored["months"]), values)
 
 
-def calibrated(left_out: Distances, unrelated: NDArray[np.bool_]) -> tuple[FloatArray, Distances]:
+def left_out(reference: Stack, keys: Sequence[str], layout: Layout) -> Distances:
+    """Distance of each reference month from the others, as far as a month to come would stray by itself."""
+    factors = left_out_factors(keys)[:, None]
+    found = distances(reference, reference.averaged(left_out_weights(keys)), layout)
+    return {channel: found[channel] * factors for channel in found}
+
+
+def calibrated(strays: Distances, unrelated: NDArray[np.bool_]) -> tuple[FloatArray, Distances]:
     """`c`, shape (...), and the thresholds, by channel of shape (..., fields), from the distances of left-out months.
 
     Args:
-        left_out: distances of shape (..., months, fields); several worlds can be calibrated at once.
+        strays: distances of shape (..., months, fields); several worlds can be calibrated at once.
         unrelated: for each month, the others that say what is usual for it, shape (months, months).
     """
-    months = left_out["shift"].shape[-2]
-    worlds = left_out["shift"].shape[:-2]
+    worlds, months = strays["shift"].shape[:-2], strays["shift"].shape[-2]
     if months < FEWEST_MONTHS:
-        return np.zeros(worlds), {name: np.full((*worlds, d.shape[-1]), FLOORS[name]) for name, d in left_out.items()}
-    without = {name: _usual(found, unrelated) for name, found in left_out.items()}
+        return np.zeros(worlds), {name: np.full((*worlds, d.shape[-1]), FLOORS[name]) for name, d in strays.items()}
+    of_others = {name: _usual(found, unrelated) for name, found in strays.items()}
     low, high = np.full(worlds, SMALLEST_C), np.full(worlds, LARGEST_C)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        is_quiet = return_level(_largest(left_out, without, middle)) <= 1
+        is_quiet = return_level(_largest(strays, of_others, middle)) <= 1
         low, high = np.where(is_quiet, low, middle), np.where(is_quiet, middle, high)
-    everything = np.ones((1, months), dtype=bool)
-    usual = {name: _usual(found, everything) for name, found in left_out.items()}
-    return high, {name: _threshold(name, usual[name], high[..., None, None])[..., 0, :] for name in left_out}
+    usual = {name: _usual(found, np.ones((1, months), dtype=bool)) for name, found in strays.items()}
+    return high, {name: _threshold(name, usual[name], high[..., None, None])[..., 0, :] for name in strays}
 
 
 def return_level(maxima: FloatArray, return_months: float = RETURN_MONTHS) -> FloatArray:
@@ -98,14 +108,16 @@ def return_level(maxima: FloatArray, return_months: float = RETURN_MONTHS) -> Fl
     return level
 
 
-def _largest(left_out: Distances, without: Mapping[Channel, Usual], c: FloatArray) -> FloatArray:
+def _largest(strays: Distances, usual: Mapping[Channel, Usual], c: FloatArray) -> FloatArray:
     """Each left-out month's largest distance in thresholds that this month had no part in, shape (..., months)."""
-    in_thresholds = [found / _threshold(name, without[name], c[..., None, None]) for name, found in left_out.items()]
+    in_thresholds = [found / _threshold(name, usual[name], c[..., None, None]) for name, found in strays.items()]
     return np.nan_to_num(np.concatenate(in_thresholds, axis=-1), nan=0.0).max(axis=-1)
 
 
 def _threshold(channel: Channel, usual: Usual, c: FloatArray) -> FloatArray:
-    return np.maximum((usual.typical + c * usual.scale) ** (1 / NORMAL_POWER), FLOORS[channel])
+    fields = max(usual.typical.shape[-1], 1)
+    z = special.ndtri(1 - 1 / (RETURN_MONTHS * len(FLOORS) * fields))
+    return np.maximum((usual.typical + c * z * usual.scale) ** (1 / NORMAL_POWER), FLOORS[channel])
 
 
 def _usual(found: FloatArray, chosen: NDArray[np.bool_]) -> Usual:

@@ -159,7 +159,7 @@ def _flat(grown: list[Any]) -> Nodes:
     return Nodes(
         roots=starts.astype(np.int64),
         column=np.where(leaf, 0, together["feature_idx"]).astype(np.int64),
-        threshold=np.where(leaf, 0.0, together["num_threshold"]).astype(np.float64),
+        threshold=_finite(np.where(leaf, 0.0, together["num_threshold"]).astype(np.float64)),
         missing_left=together["missing_go_to_left"].astype(bool) & ~leaf,
         left=np.where(leaf, own, together["left"] + offset).astype(np.int64),
         right=np.where(leaf, own, together["right"] + offset).astype(np.int64),
@@ -167,6 +167,11 @@ def _flat(grown: list[Any]) -> Nodes:
         value=np.concatenate([_mean_values(tree) for tree in grown]),
         depth=int(together["depth"].max()),
     )
+
+
+def _finite(threshold: FloatArray) -> FloatArray:
+    """A split of known against missing values has an infinite threshold, which JSON has no word for."""
+    return np.minimum(threshold, np.finfo(np.float64).max)
 
 
 def _mean_values(tree: Any) -> FloatArray:

@@ -17,7 +17,7 @@ from pipeline.code_version import code_version
 from pipeline.declaration import Dataset
 from pipeline.economics import FloatArray
 from pipeline.encoding import model_fields
-from pipeline.errors import SourceError
+from pipeline.errors import ReleaseError, SourceError
 from pipeline.evaluation import Evaluation, evaluate_rungs, evaluation_from_dict
 from pipeline.gate import PromotionDecision, gate, promote_decided, write_decision
 from pipeline.gate_case import Candidate, Case
@@ -25,7 +25,7 @@ from pipeline.labels import matured
 from pipeline.lake import Lake, canonical_json, lake_of, write_atomically, write_json
 from pipeline.manifest import Origin
 from pipeline.model_card import model_card
-from pipeline.pointer import Pointer, generation_of
+from pipeline.pointer import Pointer, generation_of, read_pointer
 from pipeline.policy import Policy, policy_of
 from pipeline.reference import reference_of
 from pipeline.release import Contents, Release, golden_rows, releases_root, write_release
@@ -33,6 +33,9 @@ from pipeline.scoring import MODEL_FILE, RUNGS, RuleScorer, RungName, Scorer, mo
 from pipeline.settings import Settings
 from pipeline.splits import Split, as_frame, split_of
 from pipeline.training import FittedRung
+
+RECORD_FILE = "mlflow.json"
+
 
 @dataclass
 class Run:
@@ -72,23 +75,33 @@ class Run:
         parts = [self.lake.digest(layer, "customers", keys) for layer in ("features", "labels")]
         return "-".join([*(part[:12] for part in parts), features.CODE_VERSION, labels.CODE_VERSION])
 
-    def save_rung(self, rung: FittedRung) -> None:
-        """Keep what a rung is, and what the object that was fitted says of the test rows."""
-        folder = self.folder / "rungs" / rung.name
-        write_atomically(folder / MODEL_FILE, model_bytes(rung.scorer))
+    def save_rung(self, rung: FittedRung) -> str:
+        """Keep what a rung is, and what the object that was fitted says of the test rows; returns the rung's SHA-256."""
+        folder, content = self.rung_folder(rung.name), model_bytes(rung.scorer)
+        write_atomically(folder / MODEL_FILE, content)
         write_json(folder / "training.json", {"parameters": dict(rung.parameters), "search": list(rung.search)})
         buffer = io.BytesIO()
         np.save(buffer, rung.offline_probability(self.split.test))
         write_atomically(folder / "offline.npy", buffer.getvalue())
+        return hashlib.sha256(content).hexdigest()
+
+    def rung_folder(self, name: str) -> UPath:
+        """Everything about a rung of the month."""
+        return self.folder / "rungs" / name
 
     def rung(self, name: RungName) -> Scorer:
         """A rung of the month, from its bytes."""
-        content = (self.folder / "rungs" / name / MODEL_FILE).read_bytes()
+        content = (self.rung_folder(name) / MODEL_FILE).read_bytes()
         return scorer_from_bytes(content, model_fields(self.dataset.fields()))
 
     def offline_probability(self, name: RungName) -> FloatArray:
         """What the object that was fitted said of the test rows."""
-        return np.asarray(np.load(io.BytesIO((self.folder / "rungs" / name / "offline.npy").read_bytes())))
+        return np.asarray(np.load(io.BytesIO((self.rung_folder(name) / "offline.npy").read_bytes())))
+
+    def mlflow_run_id(self, name: str) -> str:
+        """The record of a rung for people; empty where there is none."""
+        path = self.rung_folder(name) / RECORD_FILE
+        return str(json.loads(path.read_bytes())) if path.exists() else ""
 
     def write_plots(self, found: Evaluation) -> dict[str, bytes]:
         """Draw the evaluation and keep the pictures beside it."""
@@ -131,7 +144,7 @@ def evaluate_run(run: Run) -> Evaluation:
     return found
 
 
-def write_candidate(run: Run, *, at: datetime, dagster_run_id: str = "", mlflow_run_id: str = "") -> Release:
+def write_candidate(run: Run, *, at: datetime, dagster_run_id: str = "") -> Release:
     """Put the rung that the evaluation proposes, and all that answering needs, into a release that nobody serves yet."""
     evaluation = run.evaluation()
     scorer, rule = run.rung(evaluation.verdict.rung), run.rung("rule")  # type: ignore[arg-type]
@@ -143,7 +156,7 @@ def write_candidate(run: Run, *, at: datetime, dagster_run_id: str = "", mlflow_
         data_version=run.data_version,
         code_version=code_version(),
         created_at=at,
-        mlflow_run_id=mlflow_run_id,
+        mlflow_run_id=run.mlflow_run_id(evaluation.verdict.rung),
         dagster_run_id=dagster_run_id,
     )
     test, fields = run.split.test, run.dataset.fields()
@@ -191,6 +204,17 @@ def act_on_decision(run: Run, *, at: datetime) -> Pointer | None:
     """Promote the month's candidate if the decision on disk says so; None where it was refused."""
     digest = json.loads((run.folder / "decision_digest.json").read_bytes())
     return promote_decided(run.releases, run.folder / "decision.json", digest, at=at)
+
+
+def standing(run: Run) -> dict[str, str | int]:
+    """What answers now, for people; a damaged pointer is said, not raised."""
+    try:
+        pointer = read_pointer(run.releases)
+    except ReleaseError as error:
+        return {"release": f"damaged: {error.found}"}
+    if pointer is None:
+        return {"release": "none yet: the rule answers"}
+    return {"release": pointer.release, "generation": pointer.generation, "why": pointer.history[-1].why}
 
 
 def _policy(run: Run, scorer: Scorer, rule: RuleScorer) -> Policy:

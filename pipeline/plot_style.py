@@ -99,7 +99,7 @@ def label_ends(axes: "Axes", labels: Sequence[tuple[float, str, str, bool]], *, 
 
 def label_on_the_way(axes: "Axes", across: Any, up: Any, text: str) -> None:
     """Name a line that leaves the axes downwards, shortly before it does."""
-    last = int(np.flatnonzero(up >= 0.85 * axes.get_ylim()[0])[-1])
+    last = int(np.flatnonzero(up >= 0.6 * axes.get_ylim()[0])[-1])
     axes.annotate(
         text,
         (across[last], up[last]),

@@ -39,7 +39,7 @@ def profit_plot(evaluation: Evaluation, *, seed: int = 0) -> bytes:
     profit = evaluation.rungs[chosen]["profit"]
     figure = style.new_figure(
         _profit_title(evaluation),
-        f"Profit on the {evaluation.unit.tested_on}, customers of highest expected value contacted first; band: 95 % interval",
+        f"Profit on the {evaluation.unit.tested_on}, highest expected value contacted first; band: 95 % interval",
     )
     axes = style.new_axes(figure, right=0.845)
     curves = {name: profit_by_share(rows, _score(evaluation, name)) for name in evaluation.rungs}
@@ -98,7 +98,7 @@ def lift_plot(evaluation: Evaluation) -> bytes:
     reached = float(curves[chosen].line(np.array([budget]))[0] / monthly)
     figure = style.new_figure(
         f"{percent(budget, 0)} of the customers hold {percent(reached, 0)} of the leavers",
-        f"Share of the leavers among the {evaluation.unit.tested_on} who are reached, most probable ones first",
+        f"Share of the leavers reached on the {evaluation.unit.tested_on}, highest probability contacted first",
     )
     axes = style.new_axes(figure, right=0.845)
     axes.set_ylim(0, 1.16)

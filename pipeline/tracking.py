@@ -1,9 +1,9 @@
 """The experiment record for people, in MLflow. The only module that imports it.
 
-Nothing that decides or answers reads it back: a run whose record fails still releases, and says that the record failed.
+Nothing that decides or answers reads it back. So a record that fails (a locked database, a full disk) is a warning: the
+month's release and call list must not wait for it, and every figure of it is in the lake as well.
 """
 
-import json
 import logging
 import math
 import os
@@ -12,42 +12,58 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+from upath import UPath
 
 from pipeline.bootstrap import Interval
-from pipeline.candidates import Run
+from pipeline.candidates import RECORD_FILE, Run
 from pipeline.evaluation import Evaluation
 from pipeline.lake import write_json
+from pipeline.release import Release
+from pipeline.scoring import MODEL_FILE
 from pipeline.training import TRUSTED_TYPES, FittedRung
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+    "DO_NOT_TRACK": "true",  # "1" is ignored
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    "ALEMBIC_LOG_LEVEL": "WARNING",
+    "GIT_PYTHON_REFRESH": "quiet",
 }
 REQUIREMENTS = ("scikit-learn", "skops", "pandas")  # named, so that MLflow does not spend seconds inferring them
+LONGEST_PARAMETER = 500
+
+logger = logging.getLogger(__name__)
 
 
-def tracking_url(run_root: Path) -> str:
-    """Where a dataset's experiments are kept."""
-    return f"sqlite:///{run_root / 'mlflow' / 'mlflow.db'}"
+def tracking_url(root: Path | UPath) -> str:
+    """Where a dataset's experiments are kept: MLFLOW_TRACKING_URI where it is set, else a file in the dataset's folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / 'mlflow' / 'mlflow.db'}"
+
+
+def artifacts_url(root: Path | UPath) -> str:
+    """Where their files are kept; MLflow's own default would be the current folder."""
+    return Path(str(root / "mlflow" / "artifacts")).as_uri()
+
+
+def model_name(dataset: str) -> str:
+    """The name of a dataset's model in the registry."""
+    return f"churn-{dataset}"
 
 
 def recorded_rung(run: Run, rung: FittedRung, *, dagster_run_id: str) -> str:
-    """Record how a rung was fitted, with the object itself in its safe format; says where, or why not."""
+    """Record how a rung was fitted, with the object itself in its safe format; returns what came of it."""
+    (run.rung_folder(rung.name) / RECORD_FILE).unlink(missing_ok=True)  # the record of an earlier fit is not this one's
 
     def record(mlflow: Any, experiment: str) -> str:
         with mlflow.start_run(experiment_id=experiment, run_name=f"{run.key} {rung.name}") as active:
             mlflow.set_tags({"rung": rung.name, "month": run.key, "dagster_run_id": dagster_run_id})
-            mlflow.log_params({**rung.parameters, "train_rows": len(run.split.train)})
+            mlflow.log_params({name: str(value)[:LONGEST_PARAMETER] for name, value in _parameters(run, rung).items()})
             for step, tried in enumerate(rung.search):
                 mlflow.log_metric("search_log_loss", tried["log_loss"], step=step)
             mlflow.log_input(_dataset(mlflow, run), context="training")
+            mlflow.log_artifact(str(run.rung_folder(rung.name) / MODEL_FILE), "release")
             if rung.estimator is not None:
                 _log_model(mlflow, rung)
-        write_json(run.folder / "rungs" / rung.name / "mlflow.json", active.info.run_id)
+        write_json(run.rung_folder(rung.name) / RECORD_FILE, active.info.run_id)
         return f"run {active.info.run_id}"
 
     return _recorded(run, record)
@@ -59,8 +75,8 @@ def recorded_evaluation(run: Run, evaluation: Evaluation, plots: Mapping[str, by
     def record(mlflow: Any, experiment: str) -> str:
         client = mlflow.MlflowClient()
         for rung, metrics in evaluation.rungs.items():
-            client.log_batch(run_id_of(run, rung), metrics=_metrics(mlflow, metrics))
-        chosen = run_id_of(run, evaluation.verdict.rung)
+            client.log_batch(run.mlflow_run_id(rung), metrics=_metrics(mlflow, metrics))
+        chosen = run.mlflow_run_id(evaluation.verdict.rung)
         for name in plots:
             client.log_artifact(chosen, str(run.folder / f"{name}.png"), "plots")
         return f"experiment {experiment}"
@@ -68,41 +84,70 @@ def recorded_evaluation(run: Run, evaluation: Evaluation, plots: Mapping[str, by
     return _recorded(run, record)
 
 
-def recorded_release(run: Run, *, is_champion: bool) -> str:
-    """Enter the candidate in the registry as challenger, and as champion where the gate let it pass."""
+def recorded_candidate(run: Run, release: Release) -> str:
+    """Enter the candidate in the registry as challenger; the release's id and digest are its tags."""
 
     def record(mlflow: Any, experiment: str) -> str:
-        client, name = mlflow.MlflowClient(), f"churn-{run.dataset.name}"
-        run_id = run_id_of(run, run.evaluation().verdict.rung)
+        client, name = mlflow.MlflowClient(), model_name(run.dataset.name)
+        run_id = run.mlflow_run_id(release.manifest.rung)
         if not client.search_registered_models(f"name = '{name}'"):
-            client.create_registered_model(name)
+            client.create_registered_model(name, description=run.dataset.description)
         models = client.search_logged_models([experiment], f"source_run_id = '{run_id}'")
-        source = f"models:/{models[0].model_id}" if models else f"runs:/{run_id}"
-        tags = {"release": run.read("candidate.json")["release"], "month": run.key}
+        source = f"models:/{models[0].model_id}" if models else f"runs:/{run_id}/release"  # the rule is no sklearn model
+        tags = {"release": release.id, "digest": release.digest, "month": run.key}
         version = client.create_model_version(name, source, run_id, tags=tags).version
-        for alias in ("challenger", "champion") if is_champion else ("challenger",):
-            client.set_registered_model_alias(name, alias, str(version))
+        client.set_registered_model_alias(name, "challenger", str(version))
         return f"{name} version {version}"
 
     return _recorded(run, record)
 
 
-def run_id_of(run: Run, rung: str) -> str:
-    """The MLflow run of a rung of the month."""
-    return str(json.loads((run.folder / "rungs" / rung / "mlflow.json").read_bytes()))
+def recorded_promotion(run: Run, *, is_promoted: bool) -> str:
+    """Give the challenger the champion's alias where the gate let it pass."""
+
+    def record(mlflow: Any, experiment: str) -> str:  # noqa: ARG001
+        client, name = mlflow.MlflowClient(), model_name(run.dataset.name)
+        version = client.get_model_version_by_alias(name, "challenger").version
+        if is_promoted:
+            client.set_registered_model_alias(name, "champion", str(version))
+        return f"{name} version {version} is {'champion' if is_promoted else 'challenger'}"
+
+    return _recorded(run, record)
 
 
 def _recorded(run: Run, record: Callable[[Any, str], str]) -> str:
-    """Record, or say why not: a locked database must cost a month its record, never its call list."""
+    """Record, or say why not."""
     try:
         return record(*_opened(run))
-    except Exception as error:
-        logging.getLogger(__name__).warning("MLflow has no record of this step: %s", error, exc_info=True)
+    except Exception as error:  # whatever MLflow raises: see the module's docstring
+        logger.warning("MLflow has no record of this step: %s", error, exc_info=True)
         return f"not recorded: {type(error).__name__}: {str(error)[:200]}"
 
 
+def _opened(run: Run) -> tuple[Any, str]:
+    """MLflow with the dataset's own store, and the id of its experiment."""
+    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})  # read at its import
+    import mlflow
+
+    root = run.lake.root
+    (root / "mlflow").mkdir(parents=True, exist_ok=True)
+    mlflow.set_tracking_uri(tracking_url(root))
+    found = mlflow.get_experiment_by_name(run.dataset.name)
+    if found is not None:
+        return mlflow, str(found.experiment_id)
+    return mlflow, str(mlflow.create_experiment(run.dataset.name, artifact_location=artifacts_url(root)))
+
+
+def _parameters(run: Run, rung: FittedRung) -> dict[str, Any]:
+    split = run.split
+    rows = {"train_rows": len(split.train), "calibration_rows": len(split.calibration), "test_rows": len(split.test)}
+    return dict(rung.parameters) | rows | {"seed": run.settings.seed, "data_version": run.data_version}
+
+
 def _log_model(mlflow: Any, rung: FittedRung) -> None:
-    mlflow.sklearn.log_model(
+    import mlflow.sklearn as flavour
+
+    flavour.log_model(
         rung.estimator,
         name="model",
         serialization_format="skops",
@@ -113,6 +158,7 @@ def _log_model(mlflow: Any, rung: FittedRung) -> None:
 
 
 def _metrics(mlflow: Any, metrics: Mapping[str, Interval]) -> list[Any]:
+    """Each figure and both ends of its interval; MLflow has no place for one that does not exist."""
     at = int(time.time() * 1000)
     figures = {
         f"{name}{end}": value
@@ -122,25 +168,7 @@ def _metrics(mlflow: Any, metrics: Mapping[str, Interval]) -> list[Any]:
     return [mlflow.entities.Metric(n, v, at, 0) for n, v in figures.items() if v is not None and math.isfinite(v)]
 
 
-def _opened(run: Run) -> tuple[Any, str]:
-    """MLflow with the dataset's own store, and the id of its experiment."""
-    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
-    import mlflow
-    import mlflow.sklearn
-
-    root = Path(str(run.lake.root))
-    (root / "mlflow").mkdir(parents=True, exist_ok=True)
-    mlflow.set_tracking_uri(tracking_url(root))
-    found = mlflow.get_experiment_by_name(run.dataset.name)
-    if found is not None:
-        return mlflow, str(found.experiment_id)
-    artifacts = (root / "mlflow" / "artifacts").as_uri()  # MLflow's default would be the current folder
-    return mlflow, str(mlflow.create_experiment(run.dataset.name, artifact_location=artifacts))
-
-
 def _dataset(mlflow: Any, run: Run) -> Any:
     """The training rows as MLflow's dataset: name, digest and schema; the rows themselves stay in the lake."""
-    head: pd.DataFrame = run.split.train.head(100)
-    return mlflow.data.from_pandas(
-        head, name=run.dataset.name, digest=run.data_version[:36], source=str(run.lake.root / "features")
-    )
+    rows, source = run.split.train.head(100), str(run.lake.root / "features")
+    return mlflow.data.from_pandas(rows, name=run.dataset.name, digest=run.data_version[:36], source=source)

@@ -79,7 +79,12 @@ def build_bento(release: Release, home: Path) -> str:
         _stage(release, Path(folder))
         command = ["build", folder, "--bentofile", f"{folder}/bentofile.yaml", "--version", release.id]
         done = subprocess.run(  # noqa: S603
-            _bentoml(*command), env=_environment(home), cwd=folder, capture_output=True, timeout=BUILD_SECONDS, check=False
+            _bentoml(*command),
+            env=_environment(home),
+            cwd=folder,
+            capture_output=True,
+            timeout=BUILD_SECONDS,
+            check=False,
         )
     if done.returncode:
         raise _broken(tag, done.stdout + done.stderr)

@@ -45,9 +45,7 @@ def counters() -> Counters:
             "churn_predict_seconds", "Time to answer a valid request", ["served_by"], buckets=LATENCY_BUCKETS_SECONDS
         ),
         log_losses=Counter("churn_log_losses", "Predictions that did not reach the log, by why", ["why"]),
-        on_champion=Gauge(
-            "churn_on_champion", "1 while the champion stands first", multiprocess_mode="livemostrecent"
-        ),
+        on_champion=Gauge("churn_on_champion", "1 while the champion stands first", multiprocess_mode="livemostrecent"),
     )
 
 

@@ -51,7 +51,7 @@ def _run(settings: Settings, listener: socket.socket) -> None:
     from serving.service import ChurnService
 
     config = uvicorn.Config(
-        ChurnService.to_asgi(),
+        ChurnService.to_asgi(),  # type: ignore[attr-defined]  # the decorator made it a service
         access_log=False,
         server_header=False,
         ws="none",

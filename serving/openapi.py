@@ -62,9 +62,7 @@ def _predict(contract: Contract) -> dict[str, Any]:
 
 def _reads() -> Mapping[str, Any]:
     release = _read("release", "what serves now, and why", "application/json")
-    return {"/release": release} | {
-        path: _read(path[1:], text, "text/plain") for path, text in PROBES.items()
-    }
+    return {"/release": release} | {path: _read(path[1:], text, "text/plain") for path, text in PROBES.items()}
 
 
 def _read(name: str, summary: str, kind: str) -> dict[str, Any]:

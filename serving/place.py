@@ -2,12 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from pipeline.datasets.registry import load_dataset
-from pipeline.declaration import Dataset
-from pipeline.errors import ReleaseError
 from pipeline.lake import lake_of
 from pipeline.release import releases_root
 from pipeline.settings import Settings
@@ -41,30 +38,18 @@ def place_of(settings: Settings) -> Place:
     """
     baked = _baked_dataset(Path(__file__).parents[1] / BAKED)
     if baked is not None:
-        return Place(baked.name, _state(settings, baked.name), baked / "releases", _no_declaration)
-    dataset = _loaded(settings)
+        baked_settings = settings.model_copy(update={"dataset": baked.name})
+        state = _state(settings, baked.name)
+        return Place(baked.name, state, baked / "releases", lambda: declared_rung(load_dataset(baked_settings)))
+    dataset = load_dataset(settings)
     state = _state(settings, dataset.name)
     return Place(dataset.name, state, releases_root(state), lambda: declared_rung(dataset))
 
 
-@cache
-def _loaded(settings: Settings) -> Dataset:
-    return load_dataset(settings)
-
-
 def _state(settings: Settings, name: str) -> Path:
-    return releases_root(lake_of(settings, name).root).parent
+    return releases_root(Path(str(lake_of(settings, name).root))).parent
 
 
 def _baked_dataset(folder: Path) -> Path | None:
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     return found[0] if found else None
-
-
-def _no_declaration() -> Rung:
-    raise ReleaseError(
-        "Bento",
-        expected="the release that was built into it",
-        found="a damaged one",
-        remedy="Build the Bento again, or pull its image again.",
-    )

@@ -49,17 +49,17 @@ class Rung:
 
 def rungs_of(champion: Release | None, last_good: Release | None) -> tuple[Rung, ...]:
     """The rungs of the releases that are whole. The rule is that of the better of them."""
-    found = [
-        Rung(served_by, release.id, release.scorer, release.policy, release.fields)
-        for served_by, release in (("champion", champion), ("last_good", last_good))
-        if release is not None
-    ]
-    return (*found, *(rule_rung(release) for release in [champion or last_good] if release is not None))
+    best = champion or last_good
+    found = (
+        champion and _rung("champion", champion, champion.scorer),
+        last_good and _rung("last_good", last_good, last_good.scorer),
+        best and _rung("rule", best, best.rule_scorer),
+    )
+    return tuple(rung for rung in found if rung)
 
 
-def rule_rung(release: Release) -> Rung:
-    """The rule of a release, with the rates that were seen when it was made."""
-    return Rung("rule", release.id, release.rule_scorer, release.policy, release.fields)
+def _rung(served_by: ServedBy, release: Release, scorer: Scorer) -> Rung:
+    return Rung(served_by, release.id, scorer, release.policy, release.fields)
 
 
 def declared_rung(dataset: Dataset) -> Rung:

@@ -151,10 +151,9 @@ def _annotation(field: feature_kinds.Field) -> Any:
 def _field_info(field: feature_kinds.Field) -> FieldInfo:
     extra: dict[str, Any] = {"x-unit": field.unit} if field.unit else {}
     description = ", ".join(text for text in (field.description, field.unit and f"in {field.unit}") if text)
-    limits = {"ge": field.minimum, "le": field.maximum} if field.kind == "number" else {}
-    return cast(
-        FieldInfo, Field(alias=field.name, title=field.name, description=description, json_schema_extra=extra, **limits)
-    )
+    words: dict[str, Any] = {"alias": field.name, "title": field.name, "description": description}
+    limits: dict[str, Any] = {"ge": field.minimum, "le": field.maximum} if field.kind == "number" else {}
+    return cast(FieldInfo, Field(**words, **limits, json_schema_extra=extra))
 
 
 def _range(field: feature_kinds.Field) -> str:

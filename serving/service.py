@@ -49,13 +49,13 @@ class ChurnService:
     def __is_ready__(self) -> bool:
         return bool(self._desk.standing.rungs)
 
-    @bentoml.on_startup
+    @bentoml.on_startup  # type: ignore[untyped-decorator]
     def spare_the_collector(self) -> None:
         """What was imported stays for good: the garbage collector need not walk it at every request."""
         gc.collect()
         gc.freeze()
 
-    @bentoml.on_shutdown
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
         """Write what waits for the log."""
         self._desk.close()

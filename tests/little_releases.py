@@ -58,7 +58,9 @@ def a_release(root: Path, run_key: str = NEWER, *, intercept: float | None = Non
     """A release under `root`; the newer one's intercept is -1, any other's -2."""
     start = intercept if intercept is not None else (-1.0 if run_key == NEWER else -2.0)
     scorer = scorecard(start)
-    rows = [EXAMPLE | {"failed_payments": float(n), "region": region} for n in range(5) for region in ("north", "south")]
+    rows = [
+        EXAMPLE | {"failed_payments": float(n), "region": region} for n in range(5) for region in ("north", "south")
+    ]
     columns = columns_of(rows, FIELDS)
     contents: dict[str, Any] = {
         "scorer": scorer,

@@ -1,12 +1,14 @@
 """A Bento is built from a release, stands on its own, and proves itself."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import ReleaseError
 from pipeline.release import Golden
+from serving.asking import wait_until_ready
 from serving.bento import Proof, build_bento, prove_bento
 from tests.serving_house import house_with_releases
 
@@ -33,6 +35,7 @@ def test_a_bento_serves_its_release_and_says_what_was_said_offline(
     wrong = Golden(house.newer.golden.rows, tuple(p + 1e-6 for p in house.newer.golden.probability))
     assert not prove_bento(tag, tmp_path / "bento", wrong).holds
 
+    monkeypatch.setattr("serving.bento.wait_until_ready", partial(wait_until_ready, seconds=10))
     model = baked / house.newer.id / "model.json"
     model.write_bytes(model.read_bytes().replace(b"-1.0", b"-1.5"))
     with pytest.raises(ReleaseError, match="Bento churn:"):

@@ -107,7 +107,13 @@ def test_only_known_paths_and_methods_pass(path: str, method: str, status: int) 
 
 @pytest.mark.parametrize(
     "content_type",
-    [b"text/plain", b"multipart/form-data", b"application/x-www-form-urlencoded", b"application/json; charset=utf-16", b""],
+    [
+        b"text/plain",
+        b"multipart/form-data",
+        b"application/x-www-form-urlencoded",
+        b"application/json; charset=utf-16",
+        b"",
+    ],
 )
 def test_only_json_passes(content_type: bytes) -> None:
     heard = Heard()

@@ -164,11 +164,10 @@ def test_damage_that_left_size_and_time_alone_is_found_within_a_minute(
 def test_where_both_releases_are_damaged_the_rule_of_the_last_whole_one_stands(
     room: Room, releases: tuple[Release, Release]
 ) -> None:
-    older, newer = releases
     room.look()
     for release in releases:
         gone(release.folder, release.folder)
-    assert room.look() == [("rule", newer.id)]
+    assert room.look() == [("rule", releases[1].id)]
     assert room.fault.startswith("damaged")
 
 
@@ -193,9 +192,7 @@ def test_a_new_champion_takes_over_and_a_rollback_takes_it_back(room: Room) -> N
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\0", b'{"release": "x"}'])
-def test_a_damaged_pointer_is_read_from_its_copy(
-    room: Room, releases: tuple[Release, Release], content: bytes
-) -> None:
+def test_a_damaged_pointer_is_read_from_its_copy(room: Room, releases: tuple[Release, Release], content: bytes) -> None:
     (room.releases / "current.json").write_bytes(content)
     assert room.look()[0] == ("champion", releases[1].id)
 
@@ -235,9 +232,7 @@ def test_an_order_that_cannot_be_read_changes_nothing(
     assert room.look()[0][0] == "rule"
 
 
-def test_callers_may_go_on_sending_what_a_fallen_champion_took(
-    room: Room, releases: tuple[Release, Release]
-) -> None:
+def test_callers_may_go_on_sending_what_a_fallen_champion_took(room: Room, releases: tuple[Release, Release]) -> None:
     room.look()
     contract = room.ladder.standing.contract
     gone(releases[1].folder, releases[0].folder)

@@ -38,12 +38,13 @@ def log_odds(state: State, month: Month, parameters: WorldParameters) -> FloatAr
     modifiers = parameters.of_month(month.key)
     pressure = (state.competitor + modifiers.competitor)[customers.region]
     freedom = _freedom(customers, now)
-    pushes = _poor_value(customers) + _lost_interest(customers, now) + _price_raised(customers, now)
+    pushes = _poor_value(customers, now) + _lost_interest(customers, now) + _price_raised(customers, now)
     pushes += _competition(customers, pressure) + _contract_ends(customers, now)
     everywhere = parameters.base_log_odds + parameters.season[month.of_year] + modifiers.log_odds
-    hindrances = _tenure(customers, now) + _unpaid(customers) + _unsolved(customers, now) + _who(customers)
-    bound = -1.5 * (1.0 - freedom)
-    return everywhere + bound + freedom * pushes + hindrances + parameters.trait_sd * customers.trait
+    annoyances = _unpaid(customers) + _unsolved(customers, now)
+    bound = -1.6 * (1.0 - freedom)
+    who = _tenure(customers, now) + _who(customers)
+    return everywhere + bound + freedom * pushes + (0.4 + 0.6 * freedom) * annoyances + who + parameters.trait_sd * customers.trait
 
 
 def _freedom(customers: Customers, now: int) -> FloatArray:
@@ -55,7 +56,7 @@ def _freedom(customers: Customers, now: int) -> FloatArray:
 
 def _contract_ends(customers: Customers, now: int) -> FloatArray:
     days_left = (customers.contract_ends_at - now) / DAY
-    return np.where(customers.contract == v.MONTHLY, 0.0, np.interp(days_left, [31.0, 62.0], [2.0, 0.0]))
+    return np.where(customers.contract == v.MONTHLY, 0.0, np.interp(days_left, [31.0, 62.0], [2.2, 0.0]))
 
 
 def _tenure(customers: Customers, now: int) -> FloatArray:
@@ -63,17 +64,20 @@ def _tenure(customers: Customers, now: int) -> FloatArray:
     return np.interp(months, [0, 1, 4, 8, 14, 24, 48, 96], [-0.8, -0.2, 0.9, 0.8, 0.2, -0.3, -0.9, -1.2])
 
 
-def _poor_value(customers: Customers) -> FloatArray:
+def _poor_value(customers: Customers, now: int) -> FloatArray:
     """Price against what the customer gets out of it."""
     dear = np.log(customers.price / (8.0 + 7.0 * np.sqrt(customers.gigabytes)))
     bill_shock = np.interp(customers.overage_usd, [0.0, 5.0, 20.0], [0.0, 0.4, 1.2])
-    return np.interp(dear, [-0.4, 0.0, 0.3, 0.7], [-0.5, 0.0, 1.0, 1.9]) + bill_shock
+    knows = now - customers.signed_up_at > 31 * DAY  # nobody has seen a month's worth before
+    return knows * np.interp(dear, [-0.4, 0.0, 0.3, 0.7], [-0.6, 0.0, 1.2, 2.3]) + bill_shock
 
 
 def _lost_interest(customers: Customers, now: int) -> FloatArray:
-    before = (customers.gigabytes_1_month_ago + customers.gigabytes_2_months_ago) / 2.0
-    is_settled = now - customers.signed_up_at > 100 * DAY  # before that there is nothing to fall from
-    return is_settled * np.interp(1.0 - customers.gigabytes / before, [0.1, 0.25, 0.4, 0.6], [0.0, 1.3, 2.6, 3.4])
+    """Falling usage: the last four weeks against the eight before."""
+    recent = customers.weekly_gigabytes[:, -4:].mean(axis=1)
+    before = np.maximum(customers.weekly_gigabytes[:, :-4].mean(axis=1), 0.01)
+    had_habits = now - customers.signed_up_at > 90 * DAY  # before that there is nothing to fall from
+    return had_habits * np.interp(1.0 - recent / before, [0.1, 0.25, 0.4, 0.6], [0.0, 1.5, 3.0, 3.8])
 
 
 def _price_raised(customers: Customers, now: int) -> FloatArray:
@@ -90,14 +94,14 @@ def _competition(customers: Customers, pressure: FloatArray) -> FloatArray:
 def _unpaid(customers: Customers) -> FloatArray:
     failures = customers.failures + customers.failures_1_month_ago
     weight = np.where(customers.payment_method == v.INVOICE, 1.4, 0.9)
-    return weight * np.interp(failures, [0.0, 1.0, 2.0, 4.0], [0.0, 1.0, 2.0, 2.6])
+    return weight * np.interp(failures, [0.0, 1.0, 2.0, 4.0], [0.0, 1.2, 2.3, 3.0])
 
 
 def _unsolved(customers: Customers, now: int) -> FloatArray:
     is_open = customers.ticket_opened_at > 0
     days_open = (now - customers.ticket_opened_at) / DAY
     patience = np.where(customers.ticket_topic == v.NETWORK, 1.3, 0.9)
-    open_ticket = np.where(is_open, patience * np.interp(days_open, [0.0, 7.0, 21.0], [0.2, 1.0, 1.9]), 0.0)
+    open_ticket = np.where(is_open, patience * np.interp(days_open, [0.0, 7.0, 21.0], [0.3, 1.2, 2.2]), 0.0)
     return open_ticket + 0.25 * (customers.tickets + customers.tickets_1_month_ago)
 
 

@@ -10,6 +10,7 @@ from pipeline.simulator.arrays import IntArray
 
 DAY = 86_400
 WEEK = 7 * DAY
+WEEKS_A_MONTH = 30.4 / 7
 _A_MONDAY = 4 * DAY  # 5 January 1970
 
 

@@ -7,9 +7,9 @@ import numpy as np
 from pipeline.simulator import vocabulary as v
 from pipeline.simulator.arrays import CodeArray, FloatArray, IntArray
 from pipeline.simulator.draws import Draws
-from pipeline.simulator.months import DAY, Month
+from pipeline.simulator.months import DAY, WEEKS_A_MONTH, Month
 from pipeline.simulator.parameters import WorldParameters
-from pipeline.simulator.state import Customers
+from pipeline.simulator.state import WEEKS_REMEMBERED, Customers
 from pipeline.simulator.tables import Batch, cents, words
 
 _REGION_SHARES = (0.22, 0.18, 0.2, 0.15, 0.25)
@@ -84,9 +84,7 @@ def _people(number: IntArray, signed_up_at: IntArray, draws: Draws, young_share:
         taste=taste,
         engagement=nothing,
         months_of_decline_left=none,
-        gigabytes=np.exp(taste),
-        gigabytes_1_month_ago=np.exp(taste),
-        gigabytes_2_months_ago=np.exp(taste),
+        weekly_gigabytes=np.zeros((len(number), WEEKS_REMEMBERED)),
         overage_usd=nothing,
         unreliability=draws.normal("people/unreliability", number),
         failures=none,
@@ -127,13 +125,11 @@ def _with_running_contracts(customers: Customers, month: Month, draws: Draws) ->
     age = (passed * np.where(term > 0, np.minimum(term, tenure), tenure)).astype(np.int64)
     started = month.start - age
     engagement = 0.2 * draws.normal("people/engagement", number)
-    gigabytes = np.exp(customers.taste + engagement)
+    weekly = np.exp(customers.taste + engagement) / WEEKS_A_MONTH
     return replace(
         customers,
         contract_started_at=started,
         contract_ends_at=np.where(term > 0, started + term, 0),
         engagement=engagement,
-        gigabytes=gigabytes,
-        gigabytes_1_month_ago=gigabytes,
-        gigabytes_2_months_ago=gigabytes,
+        weekly_gigabytes=np.repeat(weekly[:, np.newaxis], WEEKS_REMEMBERED, axis=1),
     )

@@ -9,6 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.simulator.arrays import BoolArray, CodeArray, FloatArray, IntArray
+from pipeline.simulator.months import WEEKS_A_MONTH
+
+WEEKS_REMEMBERED = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +19,7 @@ class Customers:
     """The active customers, one array for each thing known or hidden about them, ordered by `number`.
 
     Moments are seconds since 1970; 0 stands for "never". Categories are positions in the tuples of `vocabulary.py`;
-    an `age_band` of -1 was not told. `engagement`, `trait` and `response` are hidden: no table shows them.
+    an `age_band` of -1 was not told. `weekly_gigabytes` has the shape (customers, 12), the newest week last. `engagement`, `trait` and `response` are hidden: no table shows them.
     """
 
     number: IntArray
@@ -37,9 +40,7 @@ class Customers:
     taste: FloatArray
     engagement: FloatArray
     months_of_decline_left: CodeArray
-    gigabytes: FloatArray
-    gigabytes_1_month_ago: FloatArray
-    gigabytes_2_months_ago: FloatArray
+    weekly_gigabytes: FloatArray
     overage_usd: FloatArray
 
     unreliability: FloatArray
@@ -54,6 +55,11 @@ class Customers:
 
     trait: FloatArray
     response: FloatArray
+
+    @property
+    def gigabytes(self) -> FloatArray:
+        """Used in the last four weeks, in gigabytes a month."""
+        return self.weekly_gigabytes[:, -4:].mean(axis=1) * WEEKS_A_MONTH
 
     def __len__(self) -> int:
         return len(self.number)

@@ -6,13 +6,12 @@ import numpy as np
 
 from pipeline.simulator.arrays import FloatArray
 from pipeline.simulator.life import Life
-from pipeline.simulator.months import DAY, WEEK
-from pipeline.simulator.state import Customers
+from pipeline.simulator.months import DAY, WEEK, WEEKS_A_MONTH
+from pipeline.simulator.state import WEEKS_REMEMBERED, Customers
 from pipeline.simulator.tables import Batch
 
 _DECLINE_SHARE = 0.02
 _DECLINE_MONTHS = 3
-_WEEKS_A_MONTH = 30.4 / 7
 _RECORDED_AFTER = 4 * 3600
 
 
@@ -20,24 +19,11 @@ def using(customers: Customers, life: Life) -> tuple[Customers, list[Batch]]:
     """A month of usage: one batch for each week that ends in it."""
     customers = _engaged(customers, life)
     weeks = [_week(customers, life, int(ended_at), place) for place, ended_at in enumerate(life.month.mondays())]
-    return _remembered(customers, life, weeks), weeks
-
-
-def _remembered(customers: Customers, life: Life, weeks: list[Batch]) -> Customers:
-    """The customers with their gigabytes of this month, as of a whole month for those who came in the midst of it."""
-    used, there = np.zeros(len(customers)), np.zeros(len(customers))
-    for batch in weeks:
-        place = np.searchsorted(customers.number, batch.numbers)
-        used[place] += np.asarray(batch.columns["gigabytes"])
-        there[place] += np.asarray(batch.columns["part"])
-    gigabytes = np.where(there > 0.5, _WEEKS_A_MONTH * used / np.maximum(there, 0.5), customers.gigabytes)
-    is_new = customers.signed_up_at >= life.month.start
-    return replace(
-        customers,
-        gigabytes=gigabytes,
-        gigabytes_1_month_ago=np.where(is_new, gigabytes, customers.gigabytes),
-        gigabytes_2_months_ago=np.where(is_new, gigabytes, customers.gigabytes_1_month_ago),
-    )
+    used = np.zeros((len(customers), len(weeks)))
+    for place, week in enumerate(weeks):
+        used[np.searchsorted(customers.number, week.numbers), place] = week.columns["gigabytes"]
+    remembered = np.concatenate([customers.weekly_gigabytes, used], axis=1)[:, -WEEKS_REMEMBERED:]
+    return replace(customers, weekly_gigabytes=remembered), weeks
 
 
 def _engaged(customers: Customers, life: Life) -> Customers:
@@ -66,7 +52,6 @@ def _week(customers: Customers, life: Life, ended_at: int, place: int) -> Batch:
         columns={
             "week_started_at": np.full(len(present), ended_at - 7 * DAY),
             "week_ended_at": np.full(len(present), ended_at),
-            "part": part,
             "minutes": np.round(part * season * _minutes(present, luck["minutes"]), 1),
             "gigabytes": np.round(part * season * _gigabytes(present, luck["gigabytes"]), 3),
             "active_days": np.round(part * _active_days(present, luck["days"])).astype(np.int64),
@@ -75,7 +60,7 @@ def _week(customers: Customers, life: Life, ended_at: int, place: int) -> Batch:
 
 
 def _gigabytes(customers: Customers, luck: FloatArray) -> FloatArray:
-    return np.exp(customers.taste + customers.engagement + 0.12 * luck - 0.007) / _WEEKS_A_MONTH
+    return np.exp(customers.taste + customers.engagement + 0.12 * luck - 0.007) / WEEKS_A_MONTH
 
 
 def _minutes(customers: Customers, luck: FloatArray) -> FloatArray:

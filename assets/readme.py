@@ -1,0 +1,70 @@
+"""Writes the results into the README, between its markers, so that no figure in it was typed by hand."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from upath import UPath
+
+from assets.summary import SHOWN
+from pipeline.errors import ChurnError
+from pipeline.lake import write_atomically
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+
+
+def write_section(name: str, content: str, readme: Path = README) -> None:
+    """Replace what stands between `<!-- name:start -->` and `<!-- name:end -->`; everything else stays as it is."""
+    text = readme.read_text(encoding="utf-8")
+    start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
+    if text.count(start) != 1 or text.count(end) != 1:
+        raise ChurnError(
+            str(readme), expected=f"one {start} and one {end}", found="another number", remedy="Put the markers back."
+        )
+    pattern = re.compile(re.escape(start) + ".*" + re.escape(end), re.DOTALL)
+    replaced = pattern.sub(lambda _: f"{start}\n{content.strip()}\n{end}", text)
+    write_atomically(UPath(readme), replaced.encode())
+
+
+def results(summaries: Sequence[Mapping[str, Any]], goals: Mapping[str, Mapping[str, Any]]) -> str:
+    """Every dataset's rungs with intervals and verdict, then every goal with the command that measured it."""
+    return "\n\n".join([*(_of_dataset(summary) for summary in summaries), _goals(goals)])
+
+
+def _of_dataset(summary: Mapping[str, Any]) -> str:
+    test, decision = summary["test"], summary["decision"]
+    head = (
+        f"**`{summary['dataset']}`**: {test['rows']:,} untouched rows of {test['customers']:,} customers, "
+        f"{100 * test['base_rate']:.1f} % left. `churn run --dataset {summary['dataset']}`"
+    )
+    names = [name.replace("_", " ").replace("roc auc", "ROC-AUC").replace("pr auc", "PR-AUC") for name in SHOWN[:-1]]
+    lines = [
+        f"| rung | {' | '.join(names)} | profit, {summary['currency']} a month |",
+        f"|---|{'---|' * len(SHOWN)}",
+        *(_row(rung, figures) for rung, figures in summary["rungs"].items()),
+    ]
+    reasons = [f"* {reason}" for reason in summary["verdict"]["reasons"]]
+    gate = f"* The gate {'promoted' if decision['promoted'] else 'refused'} the candidate: {decision['reasons'][0]}."
+    return "\n".join([head, "", *lines, "", *reasons, gate])
+
+
+def _row(rung: str, figures: Mapping[str, Mapping[str, float]]) -> str:
+    cells = [_interval(figures[name], "{:,.0f}" if name == "profit" else "{:.4f}") for name in SHOWN]
+    return f"| {rung} | {' | '.join(cells)} |"
+
+
+def _interval(figure: Mapping[str, Any], form: str) -> str:
+    if figure["value"] is None:
+        return "n/a"
+    value, low, high = (form.format(figure[name]) for name in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
+
+
+def _goals(measured: Mapping[str, Mapping[str, Any]]) -> str:
+    rows = [
+        f"| {goal['name']} | {goal['goal']:g} | {goal['measured']:.4g} | {'yes' if goal['met'] else 'no'} | `{command}` |"
+        for command, found in measured.items()
+        for goal in found["goals"]
+    ]
+    return "\n".join(["| goal | wanted | measured | met | command |", "|---|---|---|---|---|", *rows])
