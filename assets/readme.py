@@ -62,9 +62,10 @@ def _interval(figure: Mapping[str, Any], form: str) -> str:
 
 
 def _goals(measured: Mapping[str, Mapping[str, Any]]) -> str:
-    rows = [
-        f"| {goal['name']} | {goal['goal']:g} | {goal['measured']:.4g} | {'yes' if goal['met'] else 'no'} | `{command}` |"
-        for command, found in measured.items()
-        for goal in found["goals"]
-    ]
+    rows = [_goal(goal, command) for command, found in measured.items() for goal in found["goals"]]
     return "\n".join(["| goal | wanted | measured | met | command |", "|---|---|---|---|---|", *rows])
+
+
+def _goal(goal: Mapping[str, Any], command: str) -> str:
+    met = "yes" if goal["met"] else "no"
+    return f"| {goal['name']} | {goal['goal']:g} | {goal['measured']:.4g} | {met} | `{command}` |"

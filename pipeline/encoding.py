@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,12 @@ class Encoding:
         return tuple(field for field in self.fields if field.kind == "category")
 
     @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """What each column of the matrix holds: `price`, `region = north`."""
+        numbers = [field.name for field in self.numbers]
+        return (*numbers, *(f"{field.name} = {value}" for field in self.categories for value in field.categories))
+
+    @cached_property
     def field_of_column(self) -> NDArray[np.int64]:
         """For each column of the matrix, the place of its field in `fields`."""
         place = {field.name: i for i, field in enumerate(self.fields)}
@@ -37,16 +44,29 @@ class Encoding:
 
     def matrix(self, columns: Columns, rows: int) -> FloatArray:
         """The encoded fields, shape (rows, width)."""
-        encoded = np.empty((rows, len(self.field_of_column)))
+        width = len(self.columns)
+        encoded = np.zeros((rows, width + 1))  # the last column takes what is unknown, and is left out
         for i, field in enumerate(self.numbers):
             encoded[:, i] = np.asarray(columns[field.name], dtype=np.float64)
-        at = len(self.numbers)
-        for field in self.categories:
-            values = np.asarray(columns[field.name], dtype=object)
-            for category in field.categories:
-                encoded[:, at] = values == category
-                at += 1
-        return encoded
+        each = np.arange(rows)
+        for field, places in zip(self.categories, self._places, strict=True):
+            encoded[each, [places.get(value, width) for value in plain_values(columns[field.name])]] = 1.0
+        return encoded[:, :width]
+
+    @cached_property
+    def _places(self) -> tuple[dict[str, int], ...]:
+        """For each category field, the column of each of its values."""
+        starts = len(self.numbers) + np.cumsum([0, *(len(field.categories) for field in self.categories)])
+        return tuple(
+            {value: int(start) + i for i, value in enumerate(field.categories)}
+            for field, start in zip(self.categories, starts[:-1], strict=True)
+        )
+
+
+def plain_values(column: Any) -> list[Any]:
+    """A column of categories as a list of Python values."""
+    values: list[Any] = np.asarray(column, dtype=object).tolist()
+    return values
 
 
 def model_fields(fields: Sequence[Field]) -> tuple[Field, ...]:

@@ -5,19 +5,21 @@ a logistic regression over linear splines, so a contribution is exact and additi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.economics import Columns, FloatArray
+from pipeline.encoding import plain_values
 from pipeline.feature_kinds import Field
-from pipeline.scoring import Calibration, RungName
+from pipeline.scoring import Calibration, RungName, calibration_from_dict, finite
 
 if TYPE_CHECKING:
     import pandas as pd
 
-QUANTILES = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
+QUANTILES = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 0.99, 1.0)  # close at the upper end, where heavy tails are
+MISSING = " missing"
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,17 @@ class Scorecard:
         return self.calibration.slope * (self.contributions(columns, rows) - self.average)
 
     def contributions(self, columns: Columns, rows: int) -> FloatArray:
-        """Contribution of each field to the score before calibration, shape (rows, fields)."""
+        """Contribution of each field to the score before calibration, shape (rows, fields).
+
+        A category that is not in the scorecard contributes nothing, and neither does a field without curve or constants.
+        """
         found = np.zeros((rows, len(self.fields)))
         for i, field in enumerate(self.fields):
             if field.name in self.curves:
                 found[:, i] = self.curves[field.name].of(np.asarray(columns[field.name], dtype=np.float64))
             elif field.name in self.constants:
-                values, constants = np.asarray(columns[field.name], dtype=object), self.constants[field.name]
-                found[:, i] = [constants.get(value, 0.0) for value in values]
+                constants = self.constants[field.name]
+                found[:, i] = [constants.get(value, 0.0) for value in plain_values(columns[field.name])]
         return found
 
     def as_dict(self) -> dict[str, Any]:
@@ -77,76 +82,100 @@ class Scorecard:
 
 
 def scorecard_from_dict(stored: Mapping[str, Any], fields: tuple[Field, ...]) -> Scorecard:
-    """The inverse of `Scorecard.as_dict`."""
-    curves = {name: Curve(np.array(c["knots"]), np.array(c["points"]), c["missing"]) for name, c in stored["numbers"].items()}
-    unknown = (set(curves) | set(stored["categories"])) - {field.name for field in fields}
-    if unknown:
-        raise ValueError(f"fields that the release does not declare: {sorted(unknown)}")
+    """The inverse of `Scorecard.as_dict`; an error of any kind where the values are no scorecard over the fields."""
+    kinds = {field.name: field.kind for field in fields}
+    for part, kind in (("numbers", "number"), ("categories", "category")):
+        unknown = [name for name in stored[part] if kinds.get(name) != kind]
+        if unknown:
+            raise ValueError(f"{part} that the release does not declare as such: {', '.join(sorted(unknown))}")
     return Scorecard(
         fields=fields,
-        intercept=float(stored["intercept"]),
-        curves=curves,
-        constants=stored["categories"],
-        average=np.array([stored["average"][field.name] for field in fields]),
-        calibration=Calibration(**stored["calibration"]),
+        intercept=float(finite([stored["intercept"]], "the intercept")[0]),
+        curves={name: _curve_from_dict(name, values) for name, values in stored["numbers"].items()},
+        constants={name: _constants(name, values) for name, values in stored["categories"].items()},
+        average=finite([stored["average"][field.name] for field in fields], "the averages"),
+        calibration=calibration_from_dict(stored["calibration"]),
     )
 
 
-def logistic_estimator(fields: tuple[Field, ...], train: "pd.DataFrame", inverse_penalty: float) -> Any:
+def logistic_estimator(fields: tuple[Field, ...], train: "pd.DataFrame", parameters: Mapping[str, Any]) -> Any:
     """An unfitted sklearn pipeline: linear splines and one-hot columns into a penalised logistic regression.
 
-    Plain transformers only, so that the stored object needs no code of ours to load.
+    Plain transformers only, so that the stored object needs no code of ours to load. A number that is never known in
+    training is left out; one that is constant keeps what its absence tells.
     """
     from sklearn.compose import ColumnTransformer
-    from sklearn.impute import MissingIndicator, SimpleImputer
+    from sklearn.impute import MissingIndicator
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import OneHotEncoder, SplineTransformer
+    from sklearn.preprocessing import OneHotEncoder
 
     steps: list[tuple[str, Any, list[str]]] = []
     for field in fields:
         if field.kind == "category":
             encoder = OneHotEncoder(categories=[list(field.categories)], handle_unknown="ignore", sparse_output=False)
             steps.append((field.name, encoder, [field.name]))
-        elif (knots := _knots(train[field.name].to_numpy())) is not None:
-            spline = SplineTransformer(degree=1, knots=knots[:, None], extrapolation="constant")
-            steps.append((field.name, Pipeline([("fill", SimpleImputer(strategy="median")), ("spline", spline)]), [field.name]))
-            steps.append((f"{field.name} missing", MissingIndicator(features="all"), [field.name]))
-    model = LogisticRegression(C=inverse_penalty, solver="newton-cholesky", max_iter=50)
+            continue
+        knots = _knots(train[field.name].to_numpy())
+        if len(knots) > 1:
+            steps.append((field.name, _spline(knots), [field.name]))
+        if len(knots) > 0:
+            steps.append((field.name + MISSING, MissingIndicator(features="all"), [field.name]))
+    model = LogisticRegression(**parameters, tol=1e-5, max_iter=2000)
     return Pipeline([("encode", ColumnTransformer(steps)), ("model", model)])
 
 
 def scorecard_of(fitted: Any, fields: tuple[Field, ...], train: "pd.DataFrame", calibration: Calibration) -> Scorecard:
     """The fitted pipeline as a scorecard that gives the same probabilities."""
     encode, model = fitted.named_steps["encode"], fitted.named_steps["model"]
-    weights = {
-        name: model.coef_[0][encode.output_indices_[name]] for name, _, _ in encode.transformers_ if name != "remainder"
-    }
-    curves = {f.name: _curve(encode, weights, f.name) for f in fields if f"{f.name} missing" in weights}
+    weights = {name: model.coef_[0][columns] for name, columns in encode.output_indices_.items()}
+    steps = encode.named_transformers_
+    curves = {f.name: _curve(steps, weights, f.name, train) for f in fields if f.name + MISSING in weights}
     constants = {
-        f.name: dict(zip(f.categories, map(float, weights[f.name]), strict=True)) for f in fields if f.kind == "category"
+        field.name: dict(zip(field.categories, map(float, weights[field.name]), strict=True))
+        for field in fields
+        if field.kind == "category"
     }
     card = Scorecard(fields, float(model.intercept_[0]), curves, constants, np.zeros(len(fields)), calibration)
-    average = card.contributions(train, len(train)).mean(axis=0)
-    return Scorecard(fields, card.intercept, curves, constants, average, calibration)
+    return replace(card, average=card.contributions(train, len(train)).mean(axis=0))
 
 
-def _curve(encode: Any, weights: Mapping[str, FloatArray], name: str) -> Curve:
-    fill, spline = (encode.named_transformers_[name].named_steps[step] for step in ("fill", "spline"))
+def _spline(knots: FloatArray) -> Any:
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import SplineTransformer
+
+    spline = SplineTransformer(degree=1, knots=knots[:, None], extrapolation="constant")
+    return Pipeline([("fill", SimpleImputer(strategy="median")), ("spline", spline)])
+
+
+def _curve(steps: Mapping[str, Any], weights: Mapping[str, FloatArray], name: str, train: "pd.DataFrame") -> Curve:
+    absent = float(weights[name + MISSING][0])
+    if name not in weights:
+        return Curve(_knots(train[name].to_numpy()), np.zeros(1), absent)
+    fill, spline = (steps[name].named_steps[step] for step in ("fill", "spline"))
     knots = spline.bsplines_[0].t[1:-1]  # a spline of degree 1 repeats each boundary knot outside once
     points = spline.transform(knots[:, None]) @ weights[name]
     filled = spline.transform(np.array([[fill.statistics_[0]]])) @ weights[name]
-    return Curve(knots, points, float(filled[0] + weights[f"{name} missing"][0]))
+    return Curve(knots, points, float(filled[0]) + absent)
 
 
-def _knots(values: FloatArray) -> FloatArray | None:
-    """Distinct training quantiles; None where the column does not vary, so nothing can be learned from it."""
+def _knots(values: FloatArray) -> FloatArray:
+    """Distinct training quantiles; a single one where the known values do not vary, none where no value is known."""
     known = values[~np.isnan(values)]
-    if len(known) == 0:
-        return None
-    knots = np.unique(np.quantile(known, QUANTILES))
-    return knots if len(knots) > 1 else None
+    return np.unique(np.quantile(known, QUANTILES)) if len(known) else known
 
 
 def _curve_as_dict(curve: Curve) -> dict[str, Any]:
     return {"knots": curve.knots.tolist(), "points": curve.points.tolist(), "missing": curve.missing}
+
+
+def _curve_from_dict(name: str, stored: Mapping[str, Any]) -> Curve:
+    knots, points = finite(stored["knots"], f"knots of {name}"), finite(stored["points"], f"points of {name}")
+    if len(knots) == 0 or len(knots) != len(points) or (np.diff(knots) <= 0).any():
+        raise ValueError(f"a curve of {name} needs one point for each knot, and the knots rising")
+    return Curve(knots, points, float(finite([stored["missing"]], f"missing of {name}")[0]))
+
+
+def _constants(name: str, stored: Mapping[str, float]) -> dict[str, float]:
+    return dict(zip(stored, finite(list(stored.values()), f"constants of {name}").tolist(), strict=True))

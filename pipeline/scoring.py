@@ -1,4 +1,7 @@
-"""What every rung can do once it is fitted, and how a release brings it back from bytes that hold no code."""
+"""What every rung can do once it is fitted, and how a release brings it back from bytes that hold no code.
+
+Numpy only: the service imports this, and neither pandas nor scikit-learn.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -70,12 +73,16 @@ class RuleScorer:
         return self.table.probability(columns, rows)
 
     def reasons(self, columns: Columns, rows: int) -> FloatArray:
-        """Points of each field's conditions, in log-odds per point of the table's own slope, shape (rows, fields)."""
+        """Points of each field's conditions, in log-odds per point of the table's own slope, shape (rows, fields).
+
+        They are counted from a customer without points. A field that the models do not see gives no reason.
+        """
         place = {field.name: i for i, field in enumerate(self.fields)}
         found = np.zeros((rows, len(self.fields)))
         for condition in self.table.rule.points:
             where = condition.where
-            found[:, place[where.column]] += condition.points * meets(columns[where.column], where)
+            if where.column in place:
+                found[:, place[where.column]] += condition.points * meets(columns[where.column], where)
         return found * self._log_odds_per_point()
 
     def as_dict(self) -> dict[str, Any]:
@@ -103,19 +110,35 @@ def scorer_from_bytes(content: bytes, fields: Sequence[Field]) -> Scorer:
     from pipeline.scorecard import scorecard_from_dict
 
     try:
-        stored = json.loads(content)
+        stored = json.loads(content, parse_constant=_refuse_constant)
         if stored["rung"] == "rule":
-            return RuleScorer(rule_table_from_dict(stored), tuple(fields))
+            return RuleScorer(_checked(rule_table_from_dict(stored)), tuple(fields))
         if stored["rung"] == "logistic":
             return scorecard_from_dict(stored, tuple(fields))
         return {"boosting": trees_from_dict}[stored["rung"]](stored, tuple(fields))
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ReleaseError(
             MODEL_FILE,
             expected="a rule, a scorecard or a list of trees over the release's fields",
             found=f"{type(error).__name__}: {str(error)[:200]}",
             remedy="Do not repair it by hand: roll back, or train again.",
         ) from error
+
+
+def calibration_from_dict(stored: Mapping[str, float]) -> Calibration:
+    """The calibration of a stored rung; a ValueError where it would not be one."""
+    slope, intercept = finite([stored["slope"], stored["intercept"]], "the calibration")
+    if slope <= 0:
+        raise ValueError(f"a calibration of slope {slope}, which turns the ranking around")
+    return Calibration(float(slope), float(intercept))
+
+
+def finite(values: Any, what: str) -> FloatArray:
+    """Stored numbers as a flat array; a ValueError where they are not a list of finite numbers."""
+    found = np.array(values, dtype=np.float64)
+    if found.ndim != 1 or not np.isfinite(found).all():
+        raise ValueError(f"{what}: not a list of finite numbers")
+    return found
 
 
 def sigmoid(score: FloatArray) -> FloatArray:
@@ -142,3 +165,14 @@ def columns_of(rows: Sequence[Mapping[str, Any]], fields: Sequence[Field]) -> di
 
 def _number(value: Any) -> float:
     return np.nan if value is None else float(value)
+
+
+def _checked(table: RuleTable) -> RuleTable:
+    rates, sums = finite(table.rates, "the rates"), finite(table.sums, "the sums of points")
+    if len(rates) == 0 or len(rates) != len(sums) or rates.min() < 0 or rates.max() > 1 or (np.diff(sums) <= 0).any():
+        raise ValueError("a rule needs one rate between 0 and 1 for each sum of points, and the sums rising")
+    return table
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} where a number belongs")

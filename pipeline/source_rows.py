@@ -52,9 +52,9 @@ def rows_of_month(rows: "pa.Table", table: Table, key: str, where: str) -> "pa.T
 
     from pipeline.casting import month_number, month_numbers, read_as
 
+    require_columns(rows, table, where)
     if table.known_at is None or key == SNAPSHOT:
         return rows
-    require_columns(rows, table, where)
     known = month_numbers(read_as(rows[table.known_at], "timestamp"))
     months = pc.fill_null_backward(pc.fill_null_forward(known))
     found = rows.filter(pc.fill_null(pc.equal(months, month_number(month_start(key))), True))

@@ -301,6 +301,7 @@ def test_a_log_that_raises_is_counted_and_told_once(house: House, caplog: pytest
     queue.start()
     for _ in range(3):
         queue.offer(an_entry(house, 2))
+        assert until(lambda: not queue.customers_waiting)
     queue.close()
     assert lost == [("failed", 2)] * 3
     assert caplog.text.count("no space left") == 1

@@ -34,7 +34,7 @@ CUSTOMERS = Table(
         Column("SeniorCitizen", "string", categories=("0", "1"), description="1 for 65 years or older"),
         Column("Partner", "string", categories=YES_NO),
         Column("Dependents", "string", categories=YES_NO),
-        Column("tenure", "integer", unit="months", minimum=0, maximum=1_200),
+        Column("tenure", "integer", unit="months", minimum=0, maximum=600),
         Column("PhoneService", "string", categories=YES_NO),
         Column("MultipleLines", "string", categories=("No", "No phone service", "Yes")),
         Column("InternetService", "string", categories=("DSL", "Fiber optic", "No")),
@@ -146,7 +146,7 @@ DATASET = Dataset(
         otherwise=FetchedSource(
             fetch=_from_openml,
             named=f"OpenML's data set {OPENML_ID}",
-            sha256="",
+            sha256="3311028baa924a2d16af19d54bd262062bc9e54c40ab9b6ce157926c02548766",
             row_id="customerID",
             blanks=BLANKS,
             remedy="Without a network, save the table as a CSV file and set CHURN_TELCO_PATH to it.",
