@@ -29,15 +29,15 @@ def _evaluation(work: Work) -> dg.AssetsDefinition:
     )
     def evaluation(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         from pipeline.candidates import evaluate_run
-        from pipeline.tracking import recorded_evaluation
+        from pipeline.recording import recorded_evaluation
 
         run = work.run_of(context)
         found = evaluate_run(run)
         plots = run.write_plots(found)
+        recorded_evaluation(run, found, plots)
         pictures = {name: picture(png, name) for name, png in plots.items()}
-        record = {"mlflow": recorded_evaluation(run, found, plots)}
         judged = {"rungs": rungs_of(found), "verdict": points(found.verdict.reasons)}
-        return dg.MaterializeResult(data_version=dg.DataVersion(found.test_digest), metadata=judged | pictures | record)
+        return dg.MaterializeResult(data_version=dg.DataVersion(found.test_digest), metadata=judged | pictures)
 
     return evaluation
 
@@ -53,14 +53,14 @@ def _candidate_release(work: Work) -> dg.AssetsDefinition:
     )
     def candidate_release(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         from pipeline.candidates import write_candidate
-        from pipeline.tracking import recorded_candidate
+        from pipeline.recording import recorded_candidate, settled
 
-        run = work.run_of(context)
+        run, records = work.run_of(context), settled()
         release = write_candidate(run, at=now(), dagster_run_id=context.run_id)
-        about = {"release": release.id, "rung": release.manifest.rung, "folder": dg.MetadataValue.path(str(release.folder))}
+        recorded_candidate(run, release)
+        about = {"release": release.id, "rung": release.manifest.rung, "mlflow": points(records)}
         card = {"model card": dg.MetadataValue.md((release.folder / "card.md").read_text())}
-        record = {"mlflow": recorded_candidate(run, release)}
-        return dg.MaterializeResult(data_version=dg.DataVersion(release.digest), metadata=about | card | record)
+        return dg.MaterializeResult(data_version=dg.DataVersion(release.digest), metadata=about | card)
 
     return candidate_release
 

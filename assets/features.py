@@ -25,7 +25,7 @@ def _customer_features(work: Work) -> dg.AssetsDefinition:
         code_version=code_version("features", "population", "engine", declared=dataset.features),
     )
     def customer_features(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        from pipeline.features import build_features
+        from pipeline.features import write_features
 
         keys = [key for key in context.partition_keys if key in dataset.calendar.snapshots(key)]
         for key in keys:

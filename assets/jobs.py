@@ -52,7 +52,8 @@ def sensors(work: Work) -> list[dg.SensorDefinition]:
         """Posts to `CHURN_WEBHOOK_URL`, or writes to the log where none is set."""
         run = context.dagster_run
         month = run.tags.get("dagster/partition", "several months")
-        steps = [f"{event.step_key}: {reason(event.step_failure_data.error)}" for event in context.get_step_failure_events()]
+        failures = context.get_step_failure_events()
+        steps = [f"{event.step_key}: {reason(event.step_failure_data.error)}" for event in failures]
         said = "\n".join(steps) or context.failure_event.message or "no step says why"
         tell(work.settings, f"{run.job_name} of {month} failed", said, run.run_id)
 

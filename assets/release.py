@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.metadata import points
 from assets.work import TEAM_ML, Work, now
 from pipeline.code_version import code_version
 
@@ -19,11 +20,12 @@ def assets(work: Work) -> list[dg.AssetsDefinition]:
     )
     def current_release(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         from pipeline.candidates import act_on_decision, standing
-        from pipeline.tracking import recorded_promotion
+        from pipeline.recording import recorded_promotion, settled
 
         run = work.run_of(context)
         promoted = act_on_decision(run, at=now())
-        record = recorded_promotion(run, is_promoted=promoted is not None)
-        return dg.MaterializeResult(metadata={"promoted": promoted is not None, "mlflow": record} | standing(run))
+        recorded_promotion(run, is_promoted=promoted is not None)
+        about = {"promoted": promoted is not None, "mlflow": points(settled())}
+        return dg.MaterializeResult(metadata=about | standing(run))
 
     return [current_release]

@@ -36,7 +36,10 @@ def run_month(dataset: Dataset, settings: Settings, key: str, *, progress: Progr
     with quietly(home):
         from assets.definitions import build_definitions
         from assets.jobs import HISTORY, LIFE_CYCLE
+        from pipeline.candidates import Run
+        from pipeline.recording import prepare
 
+        prepare(Run(dataset, settings, key))
         definitions = build_definitions(dataset, settings)
         with open_instance(home) as instance:
             bury_the_dead(instance)
@@ -48,7 +51,7 @@ def run_month(dataset: Dataset, settings: Settings, key: str, *, progress: Progr
 
 
 def missing_history(dataset: Dataset, lake: Lake, key: str) -> list[str]:
-    """The months before `key` that have to be ingested, from the first one that lacks a table; empty where none does."""
+    """The months before `key` that have to be ingested, from the first one that lacks a table on."""
     calendar = dataset.calendar
     if not isinstance(calendar, Monthly):
         return []

@@ -1,4 +1,4 @@
-"""The current release as a Bento, started and proven against its golden rows. The only asset module that knows serving."""
+"""The current release as a Bento, started and proven on its golden rows. The only asset module that knows serving."""
 
 from collections.abc import Iterator
 from dataclasses import asdict

@@ -31,17 +31,17 @@ def _rung(work: Work, rung: str) -> dg.AssetsDefinition:
         code_version=code_version("training", "splits", "encoding", SOURCES[rung]),
     )
     def fitted(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        from pipeline.tracking import recorded_rung
+        from pipeline.recording import recorded_rung
         from pipeline.training import fit_rung
 
         run = work.run_of(context)
         found = fit_rung(rung, work.dataset, run.split, work.settings)  # type: ignore[arg-type]
         version = run.save_rung(found)
-        record = {"mlflow": recorded_rung(run, found, dagster_run_id=context.run_id)}
+        recorded_rung(run, found, dagster_run_id=context.run_id)
         search = [{**tried["parameters"], "log loss on later rows": tried["log_loss"]} for tried in found.search]
         about = {"parameters": dg.MetadataValue.json(dict(found.parameters)), "search": table_of(search)}
         rows = {"train rows": len(run.split.train), "calibration rows": len(run.split.calibration)}
-        return dg.MaterializeResult(data_version=dg.DataVersion(version), metadata=about | rows | record)
+        return dg.MaterializeResult(data_version=dg.DataVersion(version), metadata=about | rows)
 
     return fitted
 

@@ -27,7 +27,7 @@ def live_weights(keys: Sequence[str], reference: Sequence[str]) -> FloatArray:
 
 
 def left_out_weights(reference: Sequence[str]) -> FloatArray:
-    """The reference that each reference month would have had, had it been a month to come; shape (reference, reference).
+    """The reference that each reference month would have had as a month to come; shape (reference, reference).
 
     Months of another year come first: neighbours in time share customers and windows, so they resemble each other more
     than a month to come will resemble its reference. Where there is no other year, the neighbours must do.

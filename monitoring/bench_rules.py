@@ -1,9 +1,9 @@
 """Ours and the usual drift rules, each as a function from sketches to alarms, so that all judge the very same months.
 
 The usual ones are reimplemented from their documentation and compare with all reference months together:
-Kolmogorov-Smirnov and chi-squared tests at 5 % with Bonferroni's correction; PSI over ten bins above 0.1; three standard
-deviations around the reference chunks (as NannyML does); Evidently's default above 1,000 rows, Wasserstein in standard
-deviations or Jensen-Shannon above 0.1, where any one column counts. None of them looks at correlations.
+Kolmogorov-Smirnov and chi-squared tests at 5 % with Bonferroni's correction; PSI over ten bins above 0.1; three
+standard deviations around the reference chunks (as NannyML does); Evidently's default above 1,000 rows, Wasserstein in
+standard deviations or Jensen-Shannon above 0.1, where any one column counts. None of them looks at correlations.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ class Case:
 
 
 Judge = Callable[[Stack], BoolArray]
-"""Alarms of months, shape (worlds, months, fields): numbers first, then categories."""
+"""Alarms of the live months, or of the first of them, shape (worlds, months, fields): numbers, then categories."""
 DriftRule = Callable[[Case], Judge]
 
 
@@ -48,7 +48,12 @@ def ours(case: Case) -> Judge:
     strays = left_out(case.reference, case.reference_keys, case.layout)
     limits = calibrated(strays, unrelated_months(case.reference_keys))[1]
     reference = case.reference.averaged(live_weights(case.live_keys, case.reference_keys))
-    return lambda live: _by_field(_beyond(distances(live, reference, case.layout), limits), case.layout)
+
+    def judge(live: Stack) -> BoolArray:
+        same_months = reference.only(slice(live.missing.shape[1]))
+        return _by_field(_beyond(distances(live, same_months, case.layout), limits), case.layout)
+
+    return judge
 
 
 def three_sigma(case: Case) -> Judge:
@@ -135,7 +140,7 @@ def _widths(layout: Layout) -> NDArray[np.int64]:
 
 
 def _distributions(reference: Stack, live: Stack, at: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Distribution functions of live months and of the reference together, at values of shape (worlds, months, numbers, k)."""
+    """Distribution functions of months and of the whole reference, at values of shape (worlds, months, numbers, k)."""
     here, there = np.empty(at.shape), np.empty(at.shape)
     for world, number in np.ndindex(at.shape[0], at.shape[2]):
         together = np.sort(reference.quantiles[world, :, number].ravel())

@@ -1,8 +1,9 @@
 """Made-up months whose sketches are drawn without drawing a single customer, so that 100,000 cost no more than 2,000.
 
 Exact where it matters: quantiles of a sample are order statistics, whose joint law is that of gamma spacings (David and
-Nagaraja 2003, chapter 2); shares are multinomial; correlations come from a Wishart matrix. Unlike in rows, the noise of
-different figures of one month is independent, which makes the largest of them larger: false alarms err on the high side.
+Nagaraja 2003, chapter 2); shares are multinomial; correlations come from a Wishart matrix. Unlike in rows, the noise
+of different figures of one month is independent, which makes the largest of them larger: false alarms err on the high
+side.
 """
 
 from collections.abc import Callable
@@ -94,10 +95,11 @@ def truth_of(world: World, worlds: int, months: int, random: np.random.Generator
     """The parameters of `months` consecutive months of some worlds."""
     n, pairs = len(LAYOUT.numbers), len(LAYOUT.pairs)
     steady = np.zeros((worlds, months, n))
+    season = _season(world, worlds, months, IS_SEASONAL_NUMBER, random)
     missing_sd, base = np.sqrt(MISSING_SHARE * (1 - MISSING_SHARE)), base_correlations()
     trend = world.trend / 12 * np.arange(months)[:, None] * IS_SEASONAL_NUMBER
     return Truth(
-        moved=_season(world, worlds, months, IS_SEASONAL_NUMBER, random) + _jitter(world, (worlds, months, n), random) + trend,
+        moved=season + trend + _jitter(world, (worlds, months, n), random),
         times=steady + 1,
         zeroed=steady,
         missing=np.clip(MISSING_SHARE + missing_sd * _jitter(world, (worlds, months, n), random), 0.001, 1),
@@ -145,9 +147,7 @@ def _jitter(world: World, shape: tuple[int, ...], random: np.random.Generator) -
     return drawn
 
 
-def _season(
-    world: World, worlds: int, months: int, is_seasonal: np.ndarray, random: np.random.Generator
-) -> FloatArray:
+def _season(world: World, worlds: int, months: int, is_seasonal: np.ndarray, random: np.random.Generator) -> FloatArray:
     phase = random.uniform(0, 2 * np.pi, (worlds, 1, len(is_seasonal)))
     cycle: FloatArray = world.season * np.sin(2 * np.pi * np.arange(months)[:, None] / 12 + phase) * is_seasonal
     return cycle
@@ -178,7 +178,8 @@ def _values(u: FloatArray, moved: FloatArray) -> FloatArray:
     tables = _tables()
     sd, mean = tables.std(axis=1), tables.mean(axis=1)
     plain = tables[np.arange(len(tables))[:, None], np.minimum((u * GRID).astype(np.int64), GRID - 1)]
-    is_price, is_count = (np.array([name.startswith(shape) for name in LAYOUT.numbers]) for shape in ("price", "tickets"))
+    is_price = np.array([name.startswith("price") for name in LAYOUT.numbers])
+    is_count = np.array([name.startswith("tickets") for name in LAYOUT.numbers])
     times = (1 + moved * sd / mean)[..., None]
     values = np.where(is_price[:, None], plain + (sd * moved)[..., None], plain * times)
     values[..., is_count, :] = _counted(u[..., is_count, :], (mean[:, None] * times)[..., is_count, :])
@@ -216,9 +217,10 @@ def _correlations(wanted: FloatArray, customers: int, random: np.random.Generato
     matrix = np.eye(n)
     matrix[first, second] = matrix[second, first] = base_correlations()
     drawn = np.tril(random.standard_normal((*wanted.shape[:-1], n, n)), -1)
-    drawn[..., np.arange(n), np.arange(n)] = np.sqrt(random.chisquare(customers - 1 - np.arange(n), (*wanted.shape[:-1], n)))
+    chi = random.chisquare(customers - 1 - np.arange(n), (*wanted.shape[:-1], n))
+    drawn[..., np.arange(n), np.arange(n)] = np.sqrt(chi)
     factor = np.linalg.cholesky(matrix) @ drawn
     scatter = factor @ np.swapaxes(factor, -1, -2)
     sd = np.sqrt(np.diagonal(scatter, axis1=-2, axis2=-1))
-    noise = np.arctanh(scatter[..., first, second] / (sd[..., first] * sd[..., second])) - np.arctanh(base_correlations())
-    return np.tanh(np.arctanh(wanted) + noise)
+    found = scatter[..., first, second] / (sd[..., first] * sd[..., second])
+    return np.tanh(np.arctanh(wanted) + np.arctanh(found) - np.arctanh(base_correlations()))

@@ -1,8 +1,8 @@
 """A month of features, or of scores, as a few kilobytes: what drift is measured on, years after the rows are gone.
 
 Per number: quantiles, mean, standard deviation, the share that is missing and the share that is zero. Per category: the
-share of each declared value, of unknown values and of missing ones. And how each two numbers go together. DuckDB computes
-it next to the file, on one thread so that the figures repeat; no row ever reaches Python.
+share of each declared value, of unknown values and of missing ones. And how each two numbers go together. DuckDB
+computes it next to the file, on one thread so that the figures repeat; no row ever reaches Python.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -69,10 +69,11 @@ class Sketch:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold; correlations are listed in the order of `pairs_of`."""
+        numbers = {name: {**vars(number), "quantiles": [*number.quantiles]} for name, number in self.numbers.items()}
         return {
             "key": self.key,
             "rows": self.rows,
-            "numbers": {name: {**vars(number), "quantiles": [*number.quantiles]} for name, number in self.numbers.items()},
+            "numbers": numbers,
             "categories": {name: dict(shares) for name, shares in self.categories.items()},
             "correlations": list(self.correlations.values()),
         }
@@ -121,7 +122,7 @@ def sketch_of(connection: "duckdb.DuckDBPyConnection", source: str, fields: Sequ
     present = ", ".join(["1 AS one", *map(_present, numbers), *(_quoted(field.name) for field in categories)])
     asked = ["count(*)", *(a for name in numbers for a in _asked_of_number(name))]
     asked += [a for field in categories for a in _asked_of_category(field)]
-    found = iter(_answers(connection, asked, f"(SELECT {present} FROM {source})"))
+    found = iter(_answers(connection, asked, columns=present, source=source))
     rows = int(next(found))
     sketches = {name: _number(found, rows) for name in numbers}
     return Sketch(
@@ -167,14 +168,14 @@ def _shares(field: Field, found: Iterator[Any], rows: int) -> dict[str, float]:
 def _correlations(
     connection: "duckdb.DuckDBPyConnection", source: str, numbers: Mapping[str, NumberSketch]
 ) -> dict[Pair, Number]:
-    varied = [name for name, number in numbers.items() if number.quantiles and min(number.quantiles) < max(number.quantiles)]
+    varied = [name for name, number in numbers.items() if len(set(number.quantiles)) > 1]
     pairs = pairs_of(varied)
     asked = [f"avg({_quoted(name)})" for name in varied] + [f"avg({_quoted(a)} * {_quoted(b)})" for a, b in pairs]
     asked += [f"stddev_pop({_quoted(name)})" for name in varied]
     if not varied:
         return dict.fromkeys(pairs_of(numbers))
     scores = ", ".join(_standardised(name, numbers[name]) for name in varied)
-    found = iter(_answers(connection, asked, f"(SELECT {scores} FROM (SELECT {', '.join(map(_present, varied))} FROM {source}))"))
+    found = iter(_answers(connection, asked, columns=scores, source=source))
     mean = dict(zip(varied, islice(found, len(varied)), strict=True))
     product = dict(zip(pairs, islice(found, len(pairs)), strict=True))
     sd = dict(zip(varied, found, strict=True))
@@ -186,12 +187,16 @@ def _standardised(name: str, number: NumberSketch) -> str:
     """Cut off at the outermost quantiles and brought near mean 0 and sd 1; a missing value becomes the mean."""
     low, high, column = number.quantiles[0], number.quantiles[-1], _quoted(name)
     mean = sum(number.quantiles) / LEVELS
-    return f"coalesce((least(greatest({column}, {low!r}), {high!r}) - {mean!r}) / {high - low!r}, 0.0) AS {column}"
+    cut_off = f"least(greatest({column}, {low!r}), {high!r})"
+    return f"CASE WHEN isfinite({column}) THEN ({cut_off} - {mean!r}) / {high - low!r} ELSE 0.0 END AS {column}"
 
 
-def _answers(connection: "duckdb.DuckDBPyConnection", asked: Sequence[str], source: str) -> tuple[Any, ...]:
-    found = connection.execute(f"SELECT {', '.join(asked)} FROM {source}").fetchone()  # noqa: S608  (names are quoted)
-    return found if found is not None else ()
+def _answers(
+    connection: "duckdb.DuckDBPyConnection", asked: Sequence[str], *, columns: str, source: str
+) -> tuple[Any, ...]:
+    # S608: every name in it is quoted, and comes from the declaration
+    query = f"SELECT {', '.join(asked)} FROM (SELECT {columns} FROM {source})"  # noqa: S608
+    return connection.execute(query).fetchall()[0]
 
 
 def _present(name: str) -> str:

@@ -4,7 +4,7 @@ Every array has the shape (..., months, something); the leading axes, if any, ar
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -74,9 +74,9 @@ class Stack:
         averaged = _averaged(flat, weights)
         return Stack(quantiles=averaged.reshape(*averaged.shape[:-1], *self.quantiles.shape[-2:]), **others)
 
-    def changed(self, **arrays: FloatArray) -> "Stack":
-        """The same with other arrays."""
-        return replace(self, **arrays)
+    def only(self, months: slice) -> "Stack":
+        """Some of the months of stacks of worlds, shape (worlds, months, ...)."""
+        return Stack(**{name: values[:, months] for name, values in self.arrays().items()})
 
     def arrays(self) -> dict[str, FloatArray]:
         """The arrays by name."""
@@ -121,7 +121,7 @@ def _must_fit(sketch: Sketch, layout: Layout) -> None:
             f"sketch of {sketch.key}",
             expected="the fields and categories of the reference",
             found=f"other ones: {', '.join(sorted(differing))}",
-            remedy="The declaration has changed since the release: train again, so that the reference is of the new fields.",
+            remedy="The declaration has changed since the release: train again, and the reference has the new fields.",
         )
 
 
@@ -136,4 +136,3 @@ def _quantiles(found: tuple[float, ...]) -> Any:
 def _zeros(sketch: Sketch, name: str) -> float:
     """A share of nothing does not exist: a column that went missing is one finding, not two."""
     return sketch.numbers[name].zero_share if sketch.numbers[name].quantiles else np.nan
-

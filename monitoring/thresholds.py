@@ -6,8 +6,9 @@ a distance is the root of a sum of squares, of one or of many, and this power ma
 and Hilferty 1931). The scale is `z` standard deviations, where `z` gives each channel the same share of the alarms,
 however many fields it watches. So one `c` means the same for all, and would be 1 if two years told everything.
 
-It is chosen so that the largest distance of a month, in thresholds, passes 1 once in `RETURN_MONTHS`. Monthly maxima follow a Gumbel law (Coles 2001, chapter 3), whose parameters are found by
-probability-weighted moments (Landwehr et al. 1979), so two years suffice to see what happens once in three.
+It is chosen so that the largest distance of a month, in thresholds, passes 1 once in `RETURN_MONTHS`. Monthly maxima
+follow a Gumbel law (Coles 2001, chapter 3), whose parameters are found by probability-weighted moments (Landwehr et al.
+1979), so two years suffice to see what happens once in three.
 """
 
 from collections.abc import Mapping, Sequence
@@ -135,5 +136,3 @@ def _with_peers(months: FloatArray, total: FloatArray, squares: FloatArray) -> U
     share = months / (months + PEER_MONTHS)
     typical, spread = (own * share + np.median(own, axis=-1, keepdims=True) * (1 - share) for own in (mean, variance))
     return Usual(typical, np.sqrt(spread))
-
-

@@ -40,7 +40,7 @@ def answering(run: Run) -> Answering:
     Raises:
         ReleaseError: not even the candidate is whole.
     """
-    refused = []
+    refused: list[str] = []
     for place, entry in enumerate(entries_to_serve(run.releases)):
         try:
             return Answering(release_of(run.releases, entry), "last_good" if place else "champion", "; ".join(refused))
@@ -59,9 +59,7 @@ def write_month(run: Run, *, at: datetime) -> Month:
         dataset, lake, found.release, run.key, served_by=found.served_by, holdout_share=share
     )
     write_call_list(lake, scores, listed, run.key)
-    predictions = predictions_of(
-        dataset, lake, scores, run.key, predicted_at=at, fallback_reason=found.fallback_reason
-    )
+    predictions = predictions_of(dataset, lake, scores, run.key, predicted_at=at, fallback_reason=found.fallback_reason)
     engine = state_engine(run.settings, lake)
     log_batch(engine, predictions, dataset=dataset.name, snapshot=run.key, release=found.release.id)
     engine.dispose()

@@ -32,9 +32,8 @@ from pipeline.release import Contents, Release, golden_rows, releases_root, writ
 from pipeline.scoring import MODEL_FILE, RUNGS, RuleScorer, RungName, Scorer, model_bytes, scorer_from_bytes
 from pipeline.settings import Settings
 from pipeline.splits import Split, as_frame, split_of
+from pipeline.tracking import RECORD_FILE
 from pipeline.training import FittedRung
-
-RECORD_FILE = "mlflow.json"
 
 
 @dataclass
@@ -76,7 +75,7 @@ class Run:
         return "-".join([*(part[:12] for part in parts), features.CODE_VERSION, labels.CODE_VERSION])
 
     def save_rung(self, rung: FittedRung) -> str:
-        """Keep what a rung is, and what the object that was fitted says of the test rows; returns the rung's SHA-256."""
+        """Keep a rung, and what the object that was fitted says of the test rows; returns the rung's SHA-256."""
         folder, content = self.rung_folder(rung.name), model_bytes(rung.scorer)
         write_atomically(folder / MODEL_FILE, content)
         write_json(folder / "training.json", {"parameters": dict(rung.parameters), "search": list(rung.search)})
@@ -137,15 +136,13 @@ class Run:
 def evaluate_run(run: Run) -> Evaluation:
     """Judge the month's rungs on rows that none has seen, and write the report."""
     rungs: dict[str, Scorer] = {name: run.rung(name) for name in RUNGS}
-    found = evaluate_rungs(
-        run.dataset, run.split, rungs, run.settings, run_key=run.key, data_version=run.data_version
-    )
+    found = evaluate_rungs(run.dataset, run.split, rungs, run.settings, run_key=run.key, data_version=run.data_version)
     write_json(run.folder / "evaluation.json", found.as_dict())
     return found
 
 
 def write_candidate(run: Run, *, at: datetime, dagster_run_id: str = "") -> Release:
-    """Put the rung that the evaluation proposes, and all that answering needs, into a release that nobody serves yet."""
+    """Put the proposed rung, and all that answering needs, into a release that nobody serves yet."""
     evaluation = run.evaluation()
     scorer, rule = run.rung(evaluation.verdict.rung), run.rung("rule")  # type: ignore[arg-type]
     if not isinstance(rule, RuleScorer):

@@ -4,10 +4,10 @@ The library's own page loads its style and scripts from public networks, so that
 are kept as they are and dressed here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
-# values of the data are shown on the page: should one of them be a script, nothing runs
+# should a name or a value that is shown be a script, nothing runs
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1f2933; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
@@ -24,8 +24,10 @@ td table { width: auto; } .badge { background: #e4e7eb; border-radius: 4px; padd
 """
 
 
-def docs_page(title: str, subtitle: str, sections: Sequence[str]) -> str:
-    """The sections of Data Docs as one HTML page."""
+def docs_page(title: str, subtitle: str, reasons: Mapping[str, int], sections: Sequence[str]) -> str:
+    """The sections of Data Docs as one HTML page, after how many rows were quarantined for which reason."""
+    counted = "".join(f"<tr><td>{escape(reason)}</td><td>{count}</td></tr>" for reason, count in reasons.items())
+    table = f"<table><tr><th>rows in quarantine because of</th><th>rows</th></tr>{counted}</table>" if reasons else ""
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -37,6 +39,7 @@ def docs_page(title: str, subtitle: str, sections: Sequence[str]) -> str:
 <body>
 <h1>{escape(title)}</h1>
 <p>{escape(subtitle)}</p>
+{table}
 {"".join(sections)}
 </body>
 </html>

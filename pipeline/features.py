@@ -3,7 +3,8 @@
 Every kind starts from the rows known strictly before `as_of`, so a feature cannot see the future by construction.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import ibis
@@ -29,6 +30,16 @@ def build_features(dataset: Dataset, lake: Lake, key: str) -> pa.Table:
     as_of = dataset.calendar.as_of(key)
     with opened(dataset, lake, _first_keys(dataset, as_of), key) as tables:
         return sorted_rows(features_as_of(dataset, tables, as_of))
+
+
+def write_features(dataset: Dataset, lake: Lake, keys: Sequence[str], threads: int) -> None:
+    """Build and write the features of several snapshots, `threads` at a time; each has an engine of its own."""
+
+    def write(key: str) -> None:
+        lake.write(build_features(dataset, lake, key), "features", "customers", key)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(write, keys))  # the list raises what a thread raised
 
 
 def features_as_of(dataset: Dataset, tables: Mapping[str, ir.Table], as_of: datetime) -> ir.Table:

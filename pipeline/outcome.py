@@ -38,6 +38,10 @@ class Outcome:
             "quarantined_share": quarantined / self.rows_in if self.rows_in else 0.0,
         }
 
+    def reasons(self) -> dict[str, int]:
+        """How many rows were quarantined for each reason."""
+        return {finding.check.title: len(finding.rows) for finding in self.findings if len(finding.rows)}
+
 
 def without_columns(key: str, raw: pa.Table, missing: tuple[str, ...]) -> Outcome:
     """A month that lacks declared columns: nothing can be said of its rows, so none is trusted."""
@@ -57,7 +61,7 @@ def judged(table_name: str, checks: Sequence[Check], outcome: Outcome, broken: M
         rows_in=outcome.rows_in,
         rows_trusted=len(outcome.sorted.trusted),
         rows_quarantined=len(outcome.sorted.quarantined),
-        reasons={finding.check.title: len(finding.rows) for finding in outcome.findings if len(finding.rows)},
+        reasons=outcome.reasons(),
         expectations=tuple(_result(check, found, broken) for check in checks),
         contract_broken="; ".join(why) or None,
     )

@@ -34,7 +34,8 @@ def churn_rates(lake: Lake, keys: Sequence[str]) -> list[dict[str, Any]]:
 
 def _churn_rate(key: str, labels: pa.Table) -> dict[str, Any]:
     churned = pc.sum(labels["churned"]).as_py() or 0
-    return {"snapshot": key, "customers": len(labels), "churned": churned, "rate": _short(churned / max(1, len(labels)))}
+    rate = _short(churned / max(1, len(labels)))
+    return {"snapshot": key, "customers": len(labels), "churned": churned, "rate": rate}
 
 
 def _column(name: str, values: pa.ChunkedArray) -> dict[str, Any]:

@@ -72,11 +72,12 @@ def _without_unreadable(finding: Finding, unreadable: dict[tuple[str, ...], IntA
 
 
 def _repeats(contested: IntArray, is_bad: NDArray[np.bool_], keys: pa.Table, months: IntArray) -> IntArray:
+    """Of the rows that share a key, those that come after the first good one of their month."""
     parts = [f"key {i}" for i in range(keys.num_columns)]
     frame = keys.take(pa.array(contested)).rename_columns(parts).to_pandas()
-    frame = frame.assign(month=months[contested], is_bad=is_bad[contested], row=contested)
-    kept = frame.sort_values(["is_bad", "row"]).drop_duplicates([*parts, "month"])["row"]
-    return np.setdiff1d(contested, kept.to_numpy())
+    frame = frame.assign(month=months[contested], good_row=np.where(is_bad[contested], np.inf, contested))
+    first_good = frame.groupby([*parts, "month"])["good_row"].transform("min").to_numpy()
+    return contested[contested > first_good]
 
 
 def _reasons(raw: pa.Table, findings: Sequence[Finding], bad: IntArray) -> list[str]:

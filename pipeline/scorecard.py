@@ -1,7 +1,7 @@
 """The logistic rung: a scorecard that a person can read.
 
-Each number contributes along a curve of straight pieces between training quantiles, each category a constant. The curve is
-a logistic regression over linear splines, so a contribution is exact and additive.
+Each number contributes along a curve of straight pieces between training quantiles, each category a constant. The curve
+is a logistic regression over linear splines, so a contribution is exact and additive.
 """
 
 from collections.abc import Mapping
@@ -58,7 +58,7 @@ class Scorecard:
     def contributions(self, columns: Columns, rows: int) -> FloatArray:
         """Contribution of each field to the score before calibration, shape (rows, fields).
 
-        A category that is not in the scorecard contributes nothing, and neither does a field without curve or constants.
+        A category that is not in the scorecard contributes nothing, nor does a field without curve or constants.
         """
         found = np.zeros((rows, len(self.fields)))
         for i, field in enumerate(self.fields):

@@ -4,23 +4,24 @@ Nothing that decides or answers reads it back. So a record that fails (a locked 
 month's release and call list must not wait for it, and every figure of it is in the lake as well.
 """
 
+import functools
+import json
 import logging
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
+import pandas as pd
 from upath import UPath
 
 from pipeline.bootstrap import Interval
-from pipeline.candidates import RECORD_FILE, Run
-from pipeline.evaluation import Evaluation
 from pipeline.lake import write_json
-from pipeline.release import Release
 from pipeline.scoring import MODEL_FILE
-from pipeline.training import TRUSTED_TYPES, FittedRung
+from pipeline.training import TRUSTED_TYPES
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -31,11 +32,44 @@ QUIET = {
 REQUIREMENTS = ("scikit-learn", "skops", "pandas")  # named, so that MLflow does not spend seconds inferring them
 LONGEST_PARAMETER = 500
 
+RECORD_FILE = "mlflow.json"  # beside a rung of a month: the id of its MLflow run
+P = ParamSpec("P")
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ledger:
+    """Where a month of a dataset is recorded: the dataset's folder in the lake, and words for people."""
+
+    root: Path
+    dataset: str
+    description: str
+    key: str
+
+    def rung_folder(self, rung: str) -> Path:
+        """Where a rung of the month lies."""
+        return self.root / "reports" / self.key / "rungs" / rung
+
+    def run_id(self, rung: str) -> str:
+        """The MLflow run of a rung of the month."""
+        return str(json.loads((self.rung_folder(rung) / RECORD_FILE).read_bytes()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """How a rung was fitted. `head` shows what the training rows look like; the rows themselves stay in the lake."""
+
+    rung: str
+    estimator: Any
+    parameters: Mapping[str, Any]
+    search: Sequence[Mapping[str, Any]]
+    tags: Mapping[str, str]
+    head: pd.DataFrame
+    data_version: str
+
+
 def tracking_url(root: Path | UPath) -> str:
-    """Where a dataset's experiments are kept: MLFLOW_TRACKING_URI where it is set, else a file in the dataset's folder."""
+    """Where a dataset's experiments are kept: MLFLOW_TRACKING_URI where it is set, else a file of the dataset."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / 'mlflow' / 'mlflow.db'}"
 
 
@@ -49,106 +83,100 @@ def model_name(dataset: str) -> str:
     return f"churn-{dataset}"
 
 
-def recorded_rung(run: Run, rung: FittedRung, *, dagster_run_id: str) -> str:
-    """Record how a rung was fitted, with the object itself in its safe format; returns what came of it."""
-    (run.rung_folder(rung.name) / RECORD_FILE).unlink(missing_ok=True)  # the record of an earlier fit is not this one's
+def told(record: Callable[P, str]) -> Callable[P, str]:
+    """The same function, which says what went wrong instead of raising it."""
 
-    def record(mlflow: Any, experiment: str) -> str:
-        with mlflow.start_run(experiment_id=experiment, run_name=f"{run.key} {rung.name}") as active:
-            mlflow.set_tags({"rung": rung.name, "month": run.key, "dagster_run_id": dagster_run_id})
-            mlflow.log_params({name: str(value)[:LONGEST_PARAMETER] for name, value in _parameters(run, rung).items()})
-            for step, tried in enumerate(rung.search):
-                mlflow.log_metric("search_log_loss", tried["log_loss"], step=step)
-            mlflow.log_input(_dataset(mlflow, run), context="training")
-            mlflow.log_artifact(str(run.rung_folder(rung.name) / MODEL_FILE), "release")
-            if rung.estimator is not None:
-                _log_model(mlflow, rung)
-        write_json(run.rung_folder(rung.name) / RECORD_FILE, active.info.run_id)
-        return f"run {active.info.run_id}"
+    @functools.wraps(record)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> str:
+        try:
+            return record(*args, **kwargs)
+        except Exception as error:  # whatever MLflow raises: see the module's docstring
+            logger.warning("MLflow has no record of this step", exc_info=True)
+            return f"not recorded: {type(error).__name__}: {str(error)[:200]}"
 
-    return _recorded(run, record)
+    return guarded
 
 
-def recorded_evaluation(run: Run, evaluation: Evaluation, plots: Mapping[str, bytes]) -> str:
-    """Add every metric with its interval to the runs of the rungs, and the plots to the chosen one's."""
-
-    def record(mlflow: Any, experiment: str) -> str:
-        client = mlflow.MlflowClient()
-        for rung, metrics in evaluation.rungs.items():
-            client.log_batch(run.mlflow_run_id(rung), metrics=_metrics(mlflow, metrics))
-        chosen = run.mlflow_run_id(evaluation.verdict.rung)
-        for name in plots:
-            client.log_artifact(chosen, str(run.folder / f"{name}.png"), "plots")
-        return f"experiment {experiment}"
-
-    return _recorded(run, record)
+@told
+def open_store(ledger: Ledger) -> str:
+    """Import MLflow and make the store and the experiment where they are not there yet."""
+    return f"experiment {_opened(ledger)[1]}"
 
 
-def recorded_candidate(run: Run, release: Release) -> str:
-    """Enter the candidate in the registry as challenger; the release's id and digest are its tags."""
-
-    def record(mlflow: Any, experiment: str) -> str:
-        client, name = mlflow.MlflowClient(), model_name(run.dataset.name)
-        run_id = run.mlflow_run_id(release.manifest.rung)
-        if not client.search_registered_models(f"name = '{name}'"):
-            client.create_registered_model(name, description=run.dataset.description)
-        models = client.search_logged_models([experiment], f"source_run_id = '{run_id}'")
-        source = f"models:/{models[0].model_id}" if models else f"runs:/{run_id}/release"  # the rule is no sklearn model
-        tags = {"release": release.id, "digest": release.digest, "month": run.key}
-        version = client.create_model_version(name, source, run_id, tags=tags).version
-        client.set_registered_model_alias(name, "challenger", str(version))
-        return f"{name} version {version}"
-
-    return _recorded(run, record)
-
-
-def recorded_promotion(run: Run, *, is_promoted: bool) -> str:
-    """Give the challenger the champion's alias where the gate let it pass."""
-
-    def record(mlflow: Any, experiment: str) -> str:  # noqa: ARG001
-        client, name = mlflow.MlflowClient(), model_name(run.dataset.name)
-        version = client.get_model_version_by_alias(name, "challenger").version
-        if is_promoted:
-            client.set_registered_model_alias(name, "champion", str(version))
-        return f"{name} version {version} is {'champion' if is_promoted else 'challenger'}"
-
-    return _recorded(run, record)
+@told
+def record_rung(ledger: Ledger, fit: Fit) -> str:
+    """One MLflow run with parameters, the search, the dataset and the fitted object."""
+    mlflow, experiment = _opened(ledger)
+    with mlflow.start_run(experiment_id=experiment, run_name=f"{ledger.key} {fit.rung}") as active:
+        mlflow.set_tags(fit.tags)
+        mlflow.log_params({name: str(value)[:LONGEST_PARAMETER] for name, value in fit.parameters.items()})
+        for step, tried in enumerate(fit.search):
+            mlflow.log_metric("search_log_loss", tried["log_loss"], step=step)
+        mlflow.log_input(_dataset(mlflow, ledger, fit), context="training")
+        mlflow.log_artifact(str(ledger.rung_folder(fit.rung) / MODEL_FILE), "release")
+        if fit.estimator is not None:
+            _log_model(fit.estimator)
+    write_json(UPath(ledger.rung_folder(fit.rung) / RECORD_FILE), active.info.run_id)
+    return f"{fit.rung}: run {active.info.run_id}"
 
 
-def _recorded(run: Run, record: Callable[[Any, str], str]) -> str:
-    """Record, or say why not."""
-    try:
-        return record(*_opened(run))
-    except Exception as error:  # whatever MLflow raises: see the module's docstring
-        logger.warning("MLflow has no record of this step: %s", error, exc_info=True)
-        return f"not recorded: {type(error).__name__}: {str(error)[:200]}"
+@told
+def record_evaluation(
+    ledger: Ledger, rungs: Mapping[str, Mapping[str, Interval]], chosen: str, plots: Sequence[str]
+) -> str:
+    """Metrics for every rung's run, pictures for the chosen one's."""
+    mlflow, _ = _opened(ledger)
+    client = mlflow.MlflowClient()
+    for rung, metrics in rungs.items():
+        client.log_batch(ledger.run_id(rung), metrics=_metrics(mlflow, metrics))
+    for path in plots:
+        client.log_artifact(ledger.run_id(chosen), path, "plots")
+    return f"metrics of {', '.join(rungs)}"
 
 
-def _opened(run: Run) -> tuple[Any, str]:
+@told
+def record_candidate(ledger: Ledger, rung: str, tags: Mapping[str, str]) -> str:
+    """A new version of the registered model, which is the challenger."""
+    mlflow, experiment = _opened(ledger)
+    client, name, run_id = mlflow.MlflowClient(), model_name(ledger.dataset), ledger.run_id(rung)
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name, description=ledger.description)
+    models = client.search_logged_models([experiment], f"source_run_id = '{run_id}'")
+    source = f"models:/{models[0].model_id}" if models else f"runs:/{run_id}/release"  # the rule is no sklearn model
+    version = client.create_model_version(name, source, run_id, tags=dict(tags)).version
+    client.set_registered_model_alias(name, "challenger", str(version))
+    return f"{name} version {version}: challenger"
+
+
+@told
+def record_promotion(ledger: Ledger, is_promoted: bool) -> str:
+    """The alias that says which version answers."""
+    mlflow, _ = _opened(ledger)
+    client, name = mlflow.MlflowClient(), model_name(ledger.dataset)
+    version = str(client.get_model_version_by_alias(name, "challenger").version)
+    if is_promoted:
+        client.set_registered_model_alias(name, "champion", version)
+    return f"{name} version {version}: {'champion' if is_promoted else 'not promoted'}"
+
+
+def _opened(ledger: Ledger) -> tuple[Any, str]:
     """MLflow with the dataset's own store, and the id of its experiment."""
     os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})  # read at its import
     import mlflow
 
-    root = run.lake.root
-    (root / "mlflow").mkdir(parents=True, exist_ok=True)
-    mlflow.set_tracking_uri(tracking_url(root))
-    found = mlflow.get_experiment_by_name(run.dataset.name)
+    (ledger.root / "mlflow").mkdir(parents=True, exist_ok=True)
+    mlflow.set_tracking_uri(tracking_url(ledger.root))
+    found = mlflow.get_experiment_by_name(ledger.dataset)
     if found is not None:
         return mlflow, str(found.experiment_id)
-    return mlflow, str(mlflow.create_experiment(run.dataset.name, artifact_location=artifacts_url(root)))
+    return mlflow, str(mlflow.create_experiment(ledger.dataset, artifact_location=artifacts_url(ledger.root)))
 
 
-def _parameters(run: Run, rung: FittedRung) -> dict[str, Any]:
-    split = run.split
-    rows = {"train_rows": len(split.train), "calibration_rows": len(split.calibration), "test_rows": len(split.test)}
-    return dict(rung.parameters) | rows | {"seed": run.settings.seed, "data_version": run.data_version}
+def _log_model(estimator: Any) -> None:
+    import mlflow.sklearn
 
-
-def _log_model(mlflow: Any, rung: FittedRung) -> None:
-    import mlflow.sklearn as flavour
-
-    flavour.log_model(
-        rung.estimator,
+    mlflow.sklearn.log_model(
+        estimator,
         name="model",
         serialization_format="skops",
         skops_trusted_types=list(TRUSTED_TYPES),
@@ -168,7 +196,7 @@ def _metrics(mlflow: Any, metrics: Mapping[str, Interval]) -> list[Any]:
     return [mlflow.entities.Metric(n, v, at, 0) for n, v in figures.items() if v is not None and math.isfinite(v)]
 
 
-def _dataset(mlflow: Any, run: Run) -> Any:
-    """The training rows as MLflow's dataset: name, digest and schema; the rows themselves stay in the lake."""
-    rows, source = run.split.train.head(100), str(run.lake.root / "features")
-    return mlflow.data.from_pandas(rows, name=run.dataset.name, digest=run.data_version[:36], source=source)
+def _dataset(mlflow: Any, ledger: Ledger, fit: Fit) -> Any:
+    """The training rows as MLflow's dataset: name, digest and schema."""
+    source = str(ledger.root / "features")
+    return mlflow.data.from_pandas(fit.head, name=ledger.dataset, digest=fit.data_version[:36], source=source)

@@ -27,6 +27,8 @@ from pipeline.tables import Table
 BATCH_ROWS = 1_000_000
 Result = IntArray | str
 NO_ROWS: IntArray = np.empty(0, dtype=np.int64)
+# the library shows values of the data as HTML, whatever they hold
+WITHOUT_VALUES = {"result_format": "SUMMARY", "exclude_unexpected_values": True}
 COMPLETE = {"result_format": "COMPLETE", "exclude_unexpected_values": True}
 
 
@@ -56,16 +58,15 @@ def build_data_docs(dataset: Dataset, table_name: str, key: str, lake: Lake) -> 
         SourceError: the raw month is not there or damaged.
     """
     table, checks = dataset.table(table_name), checks_of(dataset, table_name)
-    outcomes = _outcomes(table, checks, {key: (raw := lake.read("raw", table_name, key))})
-    runs = [(_of_severity("blocking", checks), frame_of_months(outcomes))]
-    if not outcomes[0].missing:
+    raw = lake.read("raw", table_name, key)
+    (outcome,) = _outcomes(table, checks, {key: raw})
+    runs = [(_of_severity("blocking", checks), frame_of_months([outcome]))]
+    if not outcome.missing:
         months = [Month(key, raw, typed(raw, table))]
         runs.append((_of_severity("quarantine", checks), frame_of_rows(table, months, with_every_flag=True)))
     sections = [section for of_run, frame in runs for section in _sections(_expectations(of_run, table), frame)]
-    subtitle = (
-        f"{dataset.description} {len(raw)} rows came in, {len(outcomes[0].sorted.quarantined)} are in quarantine."
-    )
-    page = docs_page(f"{table_name}, {key}", subtitle, sections)
+    counts = f"{outcome.rows_in} rows came in, {len(outcome.sorted.quarantined)} are in quarantine."
+    page = docs_page(f"{table_name}, {key}", f"{table.description} {counts}", outcome.reasons(), sections)
     path = lake.root / "docs" / table_name / f"{key}.html"
     write_atomically(path, page.encode())
     return path
@@ -199,7 +200,7 @@ def _sections(expectations: Sequence[Any], frame: pd.DataFrame) -> list[str]:
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
     from great_expectations.render.view.view import DefaultJinjaSectionView
 
-    document = ValidationResultsPageRenderer().render(_validated(expectations, frame, "SUMMARY"))
+    document = ValidationResultsPageRenderer().render(_validated(expectations, frame, WITHOUT_VALUES))
     view: Any = DefaultJinjaSectionView()
     sections = [section.to_json_dict() for section in document.sections]
     return [view.render({"section": section, "section_loop": {"index": i}}) for i, section in enumerate(sections)]

@@ -8,7 +8,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from pipeline.policy import WHY
 from pipeline.settings import Settings
@@ -18,7 +17,7 @@ from serving.ladder import Answered, Ladder, NothingAnswersError
 from serving.log import Entry, PredictionQueue
 from serving.place import Place, place_of
 from serving.problems import Problem, problems_body
-from serving.schema import Answer, Prediction, Reason
+from serving.schema import Answer, Prediction, Reason, UnfitError
 from serving.standing import Standing
 from serving.threads import Threads
 from serving.watch import Watch
@@ -64,8 +63,8 @@ class Desk:
         try:
             customers = contract.customers(body)
             answered = await self._ladder.answer(standing, customers)
-        except ValidationError as error:
-            return Reply(400, problems_body(contract.problems_of(error)), {})
+        except UnfitError as error:
+            return Reply(400, problems_body(error.problems), {})
         except NothingAnswersError as error:
             return _nothing(str(error))
         reason = str(answered.fault) if answered.fault else ""

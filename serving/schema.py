@@ -6,10 +6,12 @@ example. Every field must be sent: a missing value is an explicit null, so that 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.fields import FieldInfo
+from pydantic_core import from_json
 
 from pipeline import feature_kinds
 from pipeline.policy import DecisionReason
@@ -18,6 +20,7 @@ from serving.rungs import ServedBy
 
 MOST_CUSTOMERS = 1_000
 MOST_PROBLEMS = 50
+LONGEST_PLACE = 200
 IDENTITY = "1 to 100 characters, none of them a control character"
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
 
@@ -69,47 +72,81 @@ class Refusal(BaseModel):
     errors: list[ProblemModel]
 
 
+class UnfitError(Exception):
+    """A body is not as declared."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems[:MOST_PROBLEMS]
+        super().__init__(problems)
+
+
 @dataclass(frozen=True)
 class Contract:
-    """What a caller may send while a release is current."""
+    """What a caller may send while a release is current. `request` describes it all, `customer` one of them."""
 
     fields: tuple[feature_kinds.Field, ...]
     request: type[BaseModel]
+    customer: type[BaseModel]
     example: Mapping[str, Any]
     expectations: Mapping[str, str]
 
     def customers(self, body: bytes) -> list[dict[str, Any]]:
         """The customers of a request, each a dict of `customer_id` and the fields.
 
+        They are checked one by one, so that a body of a hundred thousand mistakes costs no more than one of fifty.
+
         Raises:
-            ValidationError: the body is not as declared; `problems_of` tells what is wrong.
+            UnfitError: the body is not as declared.
         """
-        request = self.request.model_validate_json(body)
-        names = ("customer_id", *(field.name for field in self.fields))
-        sent = cast(list[BaseModel], vars(request)["customers"])
-        return [dict(zip(names, vars(customer).values(), strict=True)) for customer in sent]
+        found, problems = [], list[Problem]()
+        for i, sent in enumerate(_listed(body)):
+            try:
+                found.append(self._checked(sent))
+            except ValidationError as error:
+                problems += [self._problem(i, sent, dict(one)) for one in error.errors(include_url=False)]
+            if len(problems) >= MOST_PROBLEMS:
+                break
+        if problems:
+            raise UnfitError(problems)
+        return found
 
-    def problems_of(self, error: ValidationError) -> list[Problem]:
-        """The first problems of a body."""
-        found = error.errors(include_url=False)[:MOST_PROBLEMS]
-        return [self._problem(dict(one)) for one in found]
+    def _checked(self, sent: Any) -> dict[str, Any]:
+        if isinstance(sent, dict) and len(sent) > len(self.expectations) + MOST_PROBLEMS:
+            unknown = [name for name in sent if name not in self.expectations]
+            sent = {name: sent[name] for name in sent.keys() - set(unknown[MOST_PROBLEMS:])}
+        values = vars(self.customer.model_validate(sent)).values()
+        return dict(zip(self.expectations, values, strict=True))
 
-    def _problem(self, error: Mapping[str, Any]) -> Problem:
-        place = _place(error["loc"])
-        if error["type"] == "json_invalid":
-            return Problem("body", "a JSON document in UTF-8", str(error["ctx"]["error"]))
-        if error["type"] == "missing":
-            return Problem(place, self._expected(error["loc"]), "nothing")
+    def _problem(self, i: int, sent: Any, error: Mapping[str, Any]) -> Problem:
+        place = f"customers[{i}]"
+        if not error["loc"]:
+            return Problem(place, f"an object with customer_id and {len(self.fields)} fields", shown(sent))
+        name = str(error["loc"][0])
+        place = f"{place}.{name}"[:LONGEST_PLACE]
         if error["type"] == "extra_forbidden":
             return Problem(place, "no such field", shown(error["input"]))
-        return Problem(place, self._expected(error["loc"]), shown(error["input"]))
+        found = "nothing" if error["type"] == "missing" else shown(error["input"])
+        return Problem(place, self.expectations[name], found)
 
-    def _expected(self, location: tuple[int | str, ...]) -> str:
-        if len(location) == 3:
-            return self.expectations[str(location[2])]
-        if len(location) == 2:
-            return f"an object with customer_id and {len(self.fields)} fields"
-        return f"a list of 1 to {MOST_CUSTOMERS} customers" if location else 'an object {"customers": [...]}'
+
+def _listed(body: bytes) -> list[Any]:
+    """What a body lists under `customers`. Raises UnfitError where it is no such body."""
+    try:
+        sent = from_json(body)
+    except ValueError as error:
+        raise UnfitError([Problem("body", "a JSON document in UTF-8", str(error))]) from error
+    if not isinstance(sent, dict):
+        raise UnfitError([Problem("body", 'an object {"customers": [...]}', shown(sent))])
+    unknown = islice((name for name in sent if name != "customers"), MOST_PROBLEMS)
+    problems = [Problem(name[:LONGEST_PLACE], "no such field", shown(sent[name])) for name in unknown]
+    if problems:
+        raise UnfitError(problems)
+    customers, expected = sent.get("customers"), f"a list of 1 to {MOST_CUSTOMERS} customers"
+    if not isinstance(customers, list):
+        raise UnfitError([Problem("customers", expected, shown(customers) if sent else "nothing")])
+    if not 0 < len(customers) <= MOST_CUSTOMERS:
+        raise UnfitError([Problem("customers", expected, f"{len(customers):,}")])
+    return customers
 
 
 def contract_of(fields: tuple[feature_kinds.Field, ...], example: Mapping[str, Any]) -> Contract:
@@ -119,7 +156,7 @@ def contract_of(fields: tuple[feature_kinds.Field, ...], example: Mapping[str, A
     listed = Annotated[list[customer], Field(min_length=1, max_length=MOST_CUSTOMERS)]  # type: ignore[valid-type]
     request = create_model("PredictRequest", __config__=STRICT, customers=(listed, ...))
     expectations = {"customer_id": IDENTITY} | {field.name: expectation(field) for field in fields}
-    return Contract(fields, request, {"customers": [shown_example]}, expectations)
+    return Contract(fields, request, customer, {"customers": [shown_example]}, expectations)
 
 
 def expectation(field: feature_kinds.Field) -> str:
@@ -173,9 +210,3 @@ def _example_value(field: feature_kinds.Field, example: Mapping[str, Any]) -> An
     low = -float("inf") if field.minimum is None else field.minimum
     high = float("inf") if field.maximum is None else field.maximum
     return min(max(float(value or 0.0), low), high)
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    """`customers[3].price` from ("customers", 3, "price")."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return text.removeprefix(".")[:200] or "body"

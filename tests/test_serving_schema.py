@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from time import process_time
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from pipeline.feature_kinds import Field
 from serving.problems import Problem
-from serving.schema import Contract, contract_of
+from serving.schema import Contract, UnfitError, contract_of
 from tests.little_releases import CUSTOMER, EXAMPLE, FIELDS
 
 CONTRACT = contract_of(FIELDS, EXAMPLE)
@@ -20,9 +20,9 @@ def body(*customers: Mapping[str, Any]) -> bytes:
 
 
 def problems(content: bytes, contract: Contract = CONTRACT) -> list[Problem]:
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(UnfitError) as caught:
         contract.customers(content)
-    return contract.problems_of(caught.value)
+    return caught.value.problems
 
 
 def test_a_customer_comes_out_as_it_went_in() -> None:
@@ -115,6 +115,21 @@ def test_a_list_of_nonsense_gives_a_short_answer() -> None:
     found = problems(json.dumps({"customers": [CUSTOMER | {"price": "x" * 1000}] * 1000}).encode())
     assert len(found) == 50
     assert max(len(problem.found) for problem in found) < 120
+
+
+def test_a_hundred_thousand_mistakes_cost_little_more_than_one() -> None:
+    unknown = {f"x{i}": 1 for i in range(100_000)}
+    in_a_customer, at_the_top = body(CUSTOMER, CUSTOMER | unknown), json.dumps(unknown).encode()
+    started = process_time()
+    found = problems(in_a_customer)
+    assert (len(found), found[0].expected, found[0].field[:13]) == (50, "no such field", "customers[1].")
+    assert (len(problems(at_the_top)), problems(at_the_top)[0]) == (50, Problem("x0", "no such field", "1"))
+    assert process_time() - started < 1
+
+
+def test_where_only_the_last_of_many_customers_are_wrong_they_are_named() -> None:
+    found = problems(body(*[CUSTOMER] * 900, *[CUSTOMER | {"price": "x"}] * 100))
+    assert (len(found), found[0].field, found[-1].field) == (50, "customers[900].price", "customers[949].price")
 
 
 def test_a_number_with_more_digits_than_any_float_is_refused() -> None:

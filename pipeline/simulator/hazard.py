@@ -34,29 +34,28 @@ def churn_probability_if_reached(state: State, month: Month, parameters: WorldPa
 
 def log_odds(state: State, month: Month, parameters: WorldParameters) -> FloatArray:
     """Log-odds of leaving within `month` if not contacted; shape (customers,)."""
-    customers, now = state.customers, month.start
-    modifiers = parameters.of_month(month.key)
+    customers, now, modifiers = state.customers, month.start, parameters.of_month(month.key)
     pressure = (state.competitor + modifiers.competitor)[customers.region]
-    freedom = _freedom(customers, now)
-    pushes = _poor_value(customers, now) + _lost_interest(customers, now) + _price_raised(customers, now)
-    pushes += _competition(customers, pressure) + _contract_ends(customers, now)
     everywhere = parameters.base_log_odds + parameters.season[month.of_year] + modifiers.log_odds
+    freedom, dear = _freedom(customers, now), _dearness(customers, now)
+    pushes = _poor_value(customers, dear) + _price_raised(customers, now, dear) + _lost_interest(customers, now)
+    pushes += _competition(customers, pressure) + _contract_ends(customers, now)
     annoyances = _unpaid(customers) + _unsolved(customers, now)
-    bound = -1.6 * (1.0 - freedom)
-    who = _tenure(customers, now) + _who(customers)
-    return everywhere + bound + freedom * pushes + (0.4 + 0.6 * freedom) * annoyances + who + parameters.trait_sd * customers.trait
+    person = _tenure(customers, now) + _who(customers) + parameters.trait_sd * customers.trait
+    bound = -2.2 * (1.0 - freedom)
+    return everywhere + person + bound + freedom * pushes + (0.3 + 0.7 * freedom) * annoyances
 
 
 def _freedom(customers: Customers, now: int) -> FloatArray:
     """1 where no contract binds, little where it binds for long."""
     days_left = (customers.contract_ends_at - now) / DAY
-    bound = np.interp(days_left, [20.0, 45.0, 90.0], [1.0, 0.7, 0.2])
+    bound = np.interp(days_left, [20.0, 45.0, 90.0], [1.0, 0.7, 0.15])
     return np.where(customers.contract == v.MONTHLY, 1.0, bound)
 
 
 def _contract_ends(customers: Customers, now: int) -> FloatArray:
     days_left = (customers.contract_ends_at - now) / DAY
-    return np.where(customers.contract == v.MONTHLY, 0.0, np.interp(days_left, [31.0, 62.0], [2.2, 0.0]))
+    return np.where(customers.contract == v.MONTHLY, 0.0, np.interp(days_left, [31.0, 62.0], [2.3, 0.0]))
 
 
 def _tenure(customers: Customers, now: int) -> FloatArray:
@@ -64,25 +63,30 @@ def _tenure(customers: Customers, now: int) -> FloatArray:
     return np.interp(months, [0, 1, 4, 8, 14, 24, 48, 96], [-0.8, -0.2, 0.9, 0.8, 0.2, -0.3, -0.9, -1.2])
 
 
-def _poor_value(customers: Customers, now: int) -> FloatArray:
-    """Price against what the customer gets out of it."""
+def _dearness(customers: Customers, now: int) -> FloatArray:
+    """Log of the price over what the usage is worth; 0 in the first month, when nobody knows yet."""
     dear = np.log(customers.price / (8.0 + 7.0 * np.sqrt(customers.gigabytes)))
+    return np.where(now - customers.signed_up_at > 31 * DAY, dear, 0.0)
+
+
+def _poor_value(customers: Customers, dear: FloatArray) -> FloatArray:
     bill_shock = np.interp(customers.overage_usd, [0.0, 5.0, 20.0], [0.0, 0.4, 1.2])
-    knows = now - customers.signed_up_at > 31 * DAY  # nobody has seen a month's worth before
-    return knows * np.interp(dear, [-0.4, 0.0, 0.3, 0.7], [-0.6, 0.0, 1.2, 2.3]) + bill_shock
+    return np.interp(dear, [-0.4, 0.0, 0.3, 0.7], [-0.6, 0.0, 1.0, 1.9]) + bill_shock
+
+
+def _price_raised(customers: Customers, now: int, dear: FloatArray) -> FloatArray:
+    """A price rise angers those who got little for their money before."""
+    days = (now - customers.price_raised_at) / DAY
+    return np.interp(days, [0.0, 40.0, 90.0], [2.0, 1.6, 0.0]) * np.interp(dear, [-0.2, 0.3], [0.2, 1.3])
 
 
 def _lost_interest(customers: Customers, now: int) -> FloatArray:
-    """Falling usage: the last four weeks against the eight before."""
+    """Falling usage, the last four weeks against the eight before: a reason to leave where the bill is worth saving."""
     recent = customers.weekly_gigabytes[:, -4:].mean(axis=1)
     before = np.maximum(customers.weekly_gigabytes[:, :-4].mean(axis=1), 0.01)
     had_habits = now - customers.signed_up_at > 90 * DAY  # before that there is nothing to fall from
-    return had_habits * np.interp(1.0 - recent / before, [0.1, 0.25, 0.4, 0.6], [0.0, 1.5, 3.0, 3.8])
-
-
-def _price_raised(customers: Customers, now: int) -> FloatArray:
-    days = (now - customers.price_raised_at) / DAY
-    return np.interp(days, [0.0, 40.0, 90.0], [1.6, 1.3, 0.0])
+    fall = np.interp(1.0 - recent / before, [0.1, 0.25, 0.4, 0.6], [0.0, 1.5, 3.0, 3.8])
+    return had_habits * fall * np.interp(customers.price, [20.0, 50.0], [0.5, 1.2])
 
 
 def _competition(customers: Customers, pressure: FloatArray) -> FloatArray:
@@ -92,17 +96,22 @@ def _competition(customers: Customers, pressure: FloatArray) -> FloatArray:
 
 
 def _unpaid(customers: Customers) -> FloatArray:
+    """A card that expired says little; a bill that a customer does not pay by hand says a lot."""
     failures = customers.failures + customers.failures_1_month_ago
-    weight = np.where(customers.payment_method == v.INVOICE, 1.4, 0.9)
-    return weight * np.interp(failures, [0.0, 1.0, 2.0, 4.0], [0.0, 1.2, 2.3, 3.0])
+    weight = np.where(customers.payment_method == v.INVOICE, 2.0, 0.9)
+    return weight * np.interp(failures, [0.0, 1.0, 2.0, 4.0], [0.0, 0.9, 1.7, 2.2])
 
 
 def _unsolved(customers: Customers, now: int) -> FloatArray:
-    is_open = customers.ticket_opened_at > 0
+    """A ticket that stays open, worse for a broken network and for new customers."""
     days_open = (now - customers.ticket_opened_at) / DAY
-    patience = np.where(customers.ticket_topic == v.NETWORK, 1.3, 0.9)
-    open_ticket = np.where(is_open, patience * np.interp(days_open, [0.0, 7.0, 21.0], [0.3, 1.2, 2.2]), 0.0)
-    return open_ticket + 0.25 * (customers.tickets + customers.tickets_1_month_ago)
+    patience = np.where(customers.ticket_topic == v.NETWORK, 1.2, 0.9) * np.interp(
+        (now - customers.signed_up_at) / DAY, [200.0, 1000.0], [1.4, 0.6]
+    )
+    waiting = patience * np.interp(days_open, [0.0, 7.0, 21.0], [0.3, 1.3, 2.4])
+    return np.where(customers.ticket_opened_at > 0, waiting, 0.0) + 0.2 * (
+        customers.tickets + customers.tickets_1_month_ago
+    )
 
 
 def _who(customers: Customers) -> FloatArray:

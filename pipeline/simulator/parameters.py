@@ -59,7 +59,7 @@ class WorldParameters:
     seed: int = 7
     first: str = "2024-01"
     sign_up_share: float = 0.031
-    base_log_odds: float = -4.3
+    base_log_odds: float = -4.1
     trait_sd: float = 0.15
     courtesy_share: float = 0.01
     late_share: float = 0.004
