@@ -121,4 +121,4 @@ def _quantiles(values: FloatArray, counts: FloatArray) -> FloatArray:
     below = np.cumsum(counts[:, order], axis=1)
     ranks = np.ceil(below[:, -1:] * (np.arange(LEVELS) + 0.5) / LEVELS)
     places = [np.searchsorted(row, wanted) for row, wanted in zip(below, ranks, strict=True)]
-    return values[order][np.array(places)]
+    return values[order][np.array(places, dtype=np.int64).reshape(len(counts), LEVELS)]

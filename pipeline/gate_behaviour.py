@@ -7,6 +7,7 @@ from pipeline.economics import FloatArray
 from pipeline.feature_kinds import Field
 from pipeline.gate_case import Case, every, fields_of, scored
 from pipeline.gate_rules import GateRules
+from pipeline.scoring import log_odds
 from pipeline.wording import percent
 
 Finding = tuple[bool, str]
@@ -53,11 +54,15 @@ def _contradiction(case: Case, field: Field, frame: pd.DataFrame, rules: GateRul
     low, high = np.quantile(known, [LOW, HIGH])
     low, high = (low, high) if low < high else (known.min(), known.max())
     at_low, at_high = (scored(case.release, frame.assign(**{field.name: value})) for value in (low, high))
-    change = (at_high - at_low) * field.direction
-    tolerance = rules.direction_tolerance_share * float(case.probability.mean())
+    change = (log_odds(at_high) - log_odds(at_low)) * field.direction
+    tolerance = rules.direction_tolerance_log_odds
     contrary = float(np.mean(change < -tolerance))
     if change.mean() >= -tolerance and contrary <= rules.most_contrary_rows_share:
         return ""
     means = f"{percent(float(at_low.mean()))} to {percent(float(at_high.mean()))}"
-    moved = f"{field.name} from {low:.4g} to {high:.4g} moves the mean probability from {means}"
-    return f"{moved} and {percent(contrary)} of rows against the declared {'rise' if field.direction > 0 else 'fall'}"
+    declared = "more" if field.direction > 0 else "less"
+    return (
+        f"{field.name} from {low:.4g} to {high:.4g} moves the mean probability from {means}, and the odds of "
+        f"{percent(contrary)} of the rows by more than {percent(tolerance, 0)} the wrong way: it is declared to mean "
+        f"{declared} risk"
+    )

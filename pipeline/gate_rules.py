@@ -48,9 +48,9 @@ class GateRules:
     # Log loss in a slice may exceed the baseline's by this share before it counts, however certain the excess is.
     slice_margin_share: float = 0.01
 
-    # A field that moves the probability the wrong way by less than this share of the mean probability is noise, not a
-    # direction; and this share of the rows may go the wrong way by more.
-    direction_tolerance_share: float = 0.10
+    # A field that moves the odds the wrong way by less than a tenth is noise around no effect, not a direction; and
+    # this share of the rows may go the wrong way by more.
+    direction_tolerance_log_odds: float = 0.10
     most_contrary_rows_share: float = 0.05
 
     # Rows that the behavioural checks score again and again; more find nothing new.

@@ -154,12 +154,12 @@ def rollback(root: Path, why: str, to: str | None = None, *, at: datetime | None
 
 
 def _pointer_or_copy(root: Path) -> tuple[Pointer | None, bool]:
-    """The pointer and whether it is damaged; then its copy, at a generation that was never given."""
-    try:
-        return read_pointer(root), False
-    except ReleaseError:
-        copy = _read_or_none(root / COPY_FILE)
-        return (replace(copy, generation=copy.generation + 1) if copy else None), True
+    """The pointer and whether it is damaged or lost; then its copy, at a generation that was never given."""
+    pointer = _read_or_none(root / POINTER_FILE)
+    if pointer:
+        return pointer, False
+    copy = _read_or_none(root / COPY_FILE)
+    return (replace(copy, generation=copy.generation + 1) if copy else None), (root / COPY_FILE).exists()
 
 
 def _newest_earlier(root: Path, pointer: Pointer | None, is_damaged: bool) -> Release:

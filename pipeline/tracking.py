@@ -51,8 +51,9 @@ class Ledger:
         return self.root / "reports" / self.key / "rungs" / rung
 
     def run_id(self, rung: str) -> str:
-        """The MLflow run of a rung of the month."""
-        return str(json.loads((self.rung_folder(rung) / RECORD_FILE).read_bytes()))
+        """The MLflow run of a rung of the month; empty where its fit was not recorded."""
+        path = self.rung_folder(rung) / RECORD_FILE
+        return str(json.loads(path.read_bytes())) if path.exists() else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,11 +128,12 @@ def record_evaluation(
     """Metrics for every rung's run, pictures for the chosen one's."""
     mlflow, _ = _opened(ledger)
     client = mlflow.MlflowClient()
-    for rung, metrics in rungs.items():
-        client.log_batch(ledger.run_id(rung), metrics=_metrics(mlflow, metrics))
+    runs = {rung: run_id for rung in rungs if (run_id := ledger.run_id(rung))}
+    for rung, run_id in runs.items():
+        client.log_batch(run_id, metrics=_metrics(mlflow, rungs[rung]))
     for path in plots:
-        client.log_artifact(ledger.run_id(chosen), path, "plots")
-    return f"metrics of {', '.join(rungs)}"
+        client.log_artifact(runs[chosen], path, "plots")
+    return f"metrics of {', '.join(runs)}"
 
 
 @told

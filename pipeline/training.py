@@ -21,6 +21,8 @@ TRUSTED_TYPES: tuple[str, ...] = (  # what MLflow's copy of a model may contain 
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "scipy.interpolate._bsplines.BSpline",
+    "numpy.dtype",
+    "scipy._lib.array_api_compat.numpy._aliases.asarray",
 )
 CALIBRATION_FOLD = 5  # where there is no time, one row in so many is kept for the calibration
 

@@ -163,6 +163,12 @@ def test_a_model_that_takes_failed_payments_for_a_good_sign_is_refused(root: Pat
     assert "failed_payments from 0 to 2" in reason(decision, "directions")
 
 
+def test_a_field_without_effect_may_waver_around_it(root: Path) -> None:
+    dataset = world.company()
+    wavering = world.card(dataset, {"failed_payments": 1.0, "usage": 0.004}, intercept=-2.5)
+    assert "directions" not in failed(gate(world.case(root, dataset, wavering)))
+
+
 def test_a_model_that_earns_less_than_the_champion_is_refused(root: Path) -> None:
     dataset = world.company()
     world.crown(root, dataset, world.card(dataset))

@@ -1,6 +1,6 @@
 """Real data through ingestion, validation, features and labels: the counts are those that their publishers give."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +95,9 @@ def test_tv_costs_are_no_input_of_a_model(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def own_table(shared_data: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def own_table(shared_data: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("OWN_TABLE", str(shared_data("mlc_churn.csv")))
-    yield str(EXAMPLE)
+    return str(EXAMPLE)
 
 
 def test_the_example_of_an_own_table_has_5000_customers_of_whom_707_left(tmp_path: Path, own_table: str) -> None:

@@ -197,6 +197,13 @@ def test_a_damaged_pointer_is_read_from_its_copy(room: Room, releases: tuple[Rel
     assert room.look()[0] == ("champion", releases[1].id)
 
 
+def test_a_lost_pointer_is_read_from_its_copy_also_by_a_service_that_starts(
+    room: Room, releases: tuple[Release, Release]
+) -> None:
+    (room.releases / "current.json").unlink()
+    assert room.look()[0] == ("champion", releases[1].id)
+
+
 def test_a_pointer_that_vanishes_under_a_running_service_changes_nothing(
     room: Room, releases: tuple[Release, Release]
 ) -> None:
