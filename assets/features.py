@@ -28,8 +28,7 @@ def _customer_features(work: Work) -> dg.AssetsDefinition:
         from pipeline.features import write_features
 
         keys = [key for key in context.partition_keys if key in dataset.calendar.snapshots(key)]
-        for key in keys:
-            work.lake.write(build_features(dataset, work.lake, key), "features", "customers", key)
+        write_features(dataset, work.lake, keys, work.settings.threads)
         return months(context, work.lake, "features", "customers", keys)
 
     return customer_features

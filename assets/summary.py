@@ -1,6 +1,8 @@
 """What a run came to: as one object for a machine, as tables for a person."""
 
 import hashlib
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -13,9 +15,16 @@ from pipeline.lake import Layer
 from pipeline.pointer import current_release
 from pipeline.profile import preview, rows_of_file
 from pipeline.release import Release
+from pipeline.scoring import RUNGS
 
 FIRST = 5  # customers of the call list that are shown
-LISTED = ("rank", "customer_id", "churn_probability", "expected_value", "reason_1", "suggested_action")
+LISTED = {
+    "rank": "rank",
+    "customer_id": "customer",
+    "churn_probability": "risk",
+    "expected_value": "expected value",
+    "reason_1": "strongest reason",
+}
 SHOWN = ("roc_auc", "pr_auc", "log_loss", "brier", "profit")
 
 
@@ -65,53 +74,60 @@ def _call_list(run: Run) -> dict[str, Any]:
 
 def show(summary: dict[str, Any], console: Console) -> None:
     """Print a summary for a person."""
-    rows = summary["rows"]
-    console.print(f"\n[bold]{summary['dataset']}[/], month {summary['month']}")
-    console.print(
-        f"rows in {rows['in']:,} = trusted {rows['trusted']:,} + quarantined {rows['quarantined']:,}; judged on "
-        f"{summary['test']['rows']:,} rows of {', '.join(summary['test']['snapshots'])}"
-    )
+    rows, test = summary["rows"], summary["test"]
+    say = partial(console.print, highlight=False, soft_wrap=True)
+    say(f"\n[bold]{summary['dataset']}[/], month {summary['month']}")
+    say(f"[bold]rows[/]: {rows['in']:,} in = {rows['trusted']:,} trusted + {rows['quarantined']:,} quarantined")
+    say(f"[bold]rungs[/] on {test['rows']:,} rows of {', '.join(test['snapshots'])}; profit in {summary['currency']}:")
     console.print(_rungs(summary))
-    for reason in summary["verdict"]["reasons"]:
-        console.print(f"  {reason}", highlight=False)
+    _say_each(say, summary["verdict"]["reasons"])
     decision = summary["decision"]
-    console.print(f"[bold]gate[/]: {'promoted' if decision['promoted'] else 'refused'} {summary['candidate']}")
-    for reason in decision["reasons"]:
-        console.print(f"  {reason}", highlight=False)
-    answers = summary["release"]["id"] or "none yet: the service answers with the rule"
-    console.print(f"[bold]release[/]: {answers}", highlight=False)
+    say(f"[bold]gate[/]: {'promoted' if decision['promoted'] else 'refused'} {summary['candidate']}")
+    _say_each(say, decision["reasons"])
+    say(f"[bold]release[/]: {summary['release']['id'] or 'none yet: the service answers with the rule'}")
     listed = summary["call_list"]
-    console.print(f"[bold]call list[/]: {listed['customers']:,} customers in {listed['path']}", soft_wrap=True)
+    say(f"[bold]call list[/]: {listed['customers']:,} customers in {listed['path']}")
     console.print(_first(listed["first"]))
 
 
-def _first(rows: list[dict[str, Any]]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in LISTED:
-        is_text = name in ("customer_id", "reason_1", "suggested_action")
-        table.add_column(name.replace("_", " "), justify="left" if is_text else "right")
-    for row in rows:
-        table.add_row(*(str(row[name]) for name in LISTED))
-    return table
+def _say_each(say: Callable[[str], None], reasons: Sequence[str]) -> None:
+    for reason in reasons:
+        say(f"  {reason}")
 
 
 def _rungs(summary: dict[str, Any]) -> Table:
-    table = Table(title=None, box=None, pad_edge=False)
-    table.add_column("rung")
+    """A line for each figure, a column for each rung, from the simplest on."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    rungs = [rung for rung in RUNGS if rung in summary["rungs"]]
+    for rung in rungs:
+        table.add_column(rung, justify="right", no_wrap=True)
     for name in SHOWN:
-        unit = f" ({summary['currency']} a month)" if name == "profit" else ""
-        table.add_column(name.replace("_", " ") + unit, justify="right")
-    for rung, figures in summary["rungs"].items():
-        table.add_row(rung, *(_cell(figures[name], money=name == "profit") for name in SHOWN))
+        cells = (_cell(summary["rungs"][rung][name], is_money=name == "profit") for rung in rungs)
+        table.add_row(name.replace("_", " "), *cells)
     return table
 
 
-def _cell(interval: dict[str, Any], *, money: bool) -> str:
-    if interval["value"] is None:
-        return "-"
-    form = "{:,.0f}" if money else "{:.4f}"
+def _cell(interval: dict[str, Any], *, is_money: bool) -> str:
+    if interval["value"] is None or interval["low"] is None:
+        return "not known"
+    form = "{:,.0f}" if is_money else "{:.3f}"
     value, low, high = (form.format(interval[name]) for name in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]"
+    return f"{value} ({low} to {high})"
+
+
+def _first(rows: list[dict[str, Any]]) -> Table:
+    """The top of the call list; what does not fit is in the file."""
+    table = Table(box=None, pad_edge=False)
+    for name, words in LISTED.items():
+        if name == "reason_1":
+            table.add_column(words, no_wrap=True, overflow="ellipsis")
+        else:
+            longest = max((len(str(row[name])) for row in rows), default=0)
+            table.add_column(words, no_wrap=True, min_width=max(longest, len(words)))
+    for row in rows:
+        table.add_row(*(str(row[name]) for name in LISTED))
+    return table
 
 
 def _interval(figures: dict[str, Any]) -> dict[str, Any]:

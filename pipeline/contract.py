@@ -87,6 +87,8 @@ def checks_of(dataset: Dataset, table_name: str) -> tuple[Check, ...]:
     rows.append(_named("key", "is_unique", "unique", table.key, "a key that no earlier good row of the month has"))
     by_month = isinstance(dataset.calendar, Monthly)
     checks = (*rows, *_about_time(table, by_month=by_month), *_of_the_month(table))
+    kept = [*(column.name for column in table.columns), "reasons"]
+    refuse_duplicates(f"table {table.name!r}, in quarantine, where a column `reasons` is added", "columns", kept)
     refuse_duplicates(f"table {table.name!r}, names of columns without punctuation", "checks", [c.name for c in checks])
     return checks
 

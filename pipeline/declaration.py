@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+RESERVED = frozenset({"customer_id", "snapshot", "churned", "reasons"})  # columns that the pipeline adds
+
+
 class Source(Protocol):
     """Where raw rows come from."""
 
@@ -79,14 +82,12 @@ class Dataset:
 
     def __post_init__(self) -> None:
         refuse_duplicates(f"dataset {self.name!r}", "tables", [table.name for table in self.tables])
-        refuse_duplicates(f"dataset {self.name!r}", "features", [feature.name for feature in self.features])
         self._check_time()
         self._check_population()
-        for feature in self.features:
-            feature.check(self.table(feature.table))
+        self._check_features()
         self.label.check(self.table(self.label.table))
         self._check_label_is_no_feature()
-        self._check_fields_exist()
+        self._check_uses_of_fields()
 
     def table(self, name: str) -> Table:
         """The declared table, or a DeclarationError that lists what there is."""
@@ -128,8 +129,8 @@ class Dataset:
         table = self.table(population.table)
         if isinstance(population, Active):
             table.column(population.started)
-            for where in population.ended:
-                self.table(population.ended_table).column(where.column)
+            ended = self.table(population.ended_table)
+            ended.check_conditions(f"dataset {self.name!r}, population", population.ended)
         if isinstance(population, ActiveWithin) and population.days <= 0:
             raise DeclarationError(
                 f"dataset {self.name!r}, population",
@@ -150,16 +151,48 @@ class Dataset:
                     remedy="Remove the feature: it cannot exist when a prediction is made.",
                 )
 
-    def _check_fields_exist(self) -> None:
-        names = {feature.name for feature in self.features}
-        wanted = {f"rule, condition {i + 1}": c.where.column for i, c in enumerate(self.rule.points)}
-        wanted |= {f"slice {cut.name!r}": cut.field for cut in self.slices}
-        wanted |= {f"economics, {name}": name for name in self.economics.fields()}
-        for where, name in wanted.items():
-            if name not in names:
+    def _check_features(self) -> None:
+        names = [feature.name for feature in self.features]
+        refuse_duplicates(f"dataset {self.name!r}", "features", names)
+        taken = sorted(RESERVED & set(names))
+        if taken or not names:
+            raise DeclarationError(
+                f"dataset {self.name!r}",
+                expected=f"at least one feature, and none named {', '.join(sorted(RESERVED))}",
+                found=", ".join(taken) or "no features",
+                remedy="Rename it: the pipeline has a column of that name." if taken else "Declare what is known.",
+            )
+        for feature in self.features:
+            feature.check(self.table(feature.table))
+
+    def _check_uses_of_fields(self) -> None:
+        """The rule, the slices and the economics read features that exist and are of the kind they need."""
+        for i, points in enumerate(self.rule.points):
+            where = f"rule, condition {i + 1}"
+            field = self._field(where, points.where.column)
+            points.where.check(where, is_text=field.kind == "category", categories=field.categories)
+        for cut in self.slices:
+            field = self._field(f"slice {cut.name!r}", cut.field)
+            if (field.kind == "number") != bool(cut.edges):
                 raise DeclarationError(
-                    where,
-                    expected=f"one of the features: {', '.join(sorted(names))}",
-                    found=f"{name!r}",
-                    remedy="Correct the name or declare the feature.",
+                    f"slice {cut.name!r}",
+                    expected="edges for a number and none for a category",
+                    found=f"{len(cut.edges)} edges on {cut.field!r}, a {field.kind}",
+                    remedy="Add or remove the edges.",
                 )
+        for name in self.economics.fields():
+            if self._field(f"economics, {name}", name).kind != "number":
+                raise DeclarationError(
+                    f"economics, {name}", expected="a number", found="a category", remedy="Name a numeric feature."
+                )
+
+    def _field(self, where: str, name: str) -> Field:
+        for field in self.fields():
+            if field.name == name:
+                return field
+        raise DeclarationError(
+            where,
+            expected=f"one of the features: {', '.join(sorted(feature.name for feature in self.features))}",
+            found=f"{name!r}",
+            remedy="Correct the name or declare the feature.",
+        )

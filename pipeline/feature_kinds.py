@@ -55,6 +55,7 @@ class Feature:
         """Raise a DeclarationError where the feature contradicts its table."""
         for name in self.columns_read():
             table.column(name)
+        table.check_conditions(f"feature {self.name!r}", self.where)
         for days in self.windows_days():
             if days <= 0:
                 raise DeclarationError(
@@ -157,6 +158,13 @@ class Attribute(_OfAColumn):
     def check(self, table: Table) -> None:
         super().check(table)
         _must_be_a_field(self, table.column(self.column))
+        if table.key != (table.customer,):
+            raise DeclarationError(
+                f"feature {self.name!r}",
+                expected=f"a table with one row for each customer, so with the key ({table.customer!r},)",
+                found=f"table {table.name!r} with the key {table.key}",
+                remedy="Use Latest, or one of the kinds that sum up rows.",
+            )
 
     def field(self, table: Table) -> Field:
         return self._like(table.column(self.column))
@@ -218,6 +226,10 @@ class Share(Feature):
 
     def windows_days(self) -> tuple[int, ...]:
         return (self.days,)
+
+    def check(self, table: Table) -> None:
+        super().check(table)
+        table.check_conditions(f"feature {self.name!r}", (self.of,))
 
     def field(self, table: Table) -> Field:
         return self._number(unit="share", minimum=0, maximum=1)

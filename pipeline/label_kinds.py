@@ -53,8 +53,7 @@ class EventLabel(Label):
 
     def check(self, table: Table) -> None:
         self._check_horizon(table)
-        for where in self.where:
-            table.column(where.column)
+        table.check_conditions(f"label over table {self.table!r}", self.where)
 
 
 @dataclass(frozen=True, kw_only=True)

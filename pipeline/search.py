@@ -51,9 +51,9 @@ class EncodedFold:
     """Rows to fit on and rows to compare on, encoded once for all candidates, and the model that they are for."""
 
     model: Any
-    fit: FloatArray
+    fit: Any
     fit_churned: NDArray[np.bool_]
-    later: FloatArray
+    later: Any
     later_churned: NDArray[np.bool_]
 
 
@@ -91,7 +91,7 @@ def at_most(rows: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
     """About `most` rows, drawn by a hash of customer and snapshot: a year of months repeats each customer anyway."""
     if len(rows) <= most:
         return rows
-    place = hashed_shares(rows["customer_id"].str.cat(rows["snapshot"], sep=" "), f"rows {seed}")
+    place = hashed_shares(rows["customer_id"].str.cat(rows["snapshot"], sep=" "), f"{most} rows {seed}")
     return rows[place < most / len(rows)].reset_index(drop=True)
 
 
@@ -150,7 +150,7 @@ def _encoded(name: RungName, fields: tuple[Field, ...], fold: Fold, seed: int) -
     names = [field.name for field in fields]
     estimator = estimator_of(name, fields, fit, {}, seed)
     encode = estimator.named_steps["encode"].fit(fit[names])
-    fitted, compared = (np.asarray(encode.transform(rows[names])) for rows in (fit, later))
+    fitted, compared = (encode.transform(rows[names]) for rows in (fit, later))
     return EncodedFold(
         estimator.named_steps["model"], fitted, fit["churned"].to_numpy(), compared, later["churned"].to_numpy()
     )

@@ -29,6 +29,15 @@ class Column:
     categories: tuple[str, ...] = ()
     nullable: bool = False
 
+    def __post_init__(self) -> None:
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise DeclarationError(
+                f"column {self.name!r}",
+                expected="a minimum that is not above the maximum",
+                found=f"minimum={self.minimum:g}, maximum={self.maximum:g}",
+                remedy="Exchange or correct them.",
+            )
+
 
 @dataclass(frozen=True)
 class Where:
@@ -37,6 +46,25 @@ class Where:
     column: str
     op: Operator
     value: Scalar | tuple[Scalar, ...]
+
+    def check(self, where: str, *, is_text: bool, categories: Sequence[str]) -> None:
+        """Raise a DeclarationError where no value could ever meet it: a misspelt category would select nobody."""
+        if is_text and self.op not in ("==", "!=", "in"):
+            raise DeclarationError(
+                where,
+                expected=f"==, != or in, because {self.column!r} holds text",
+                found=repr(self.op),
+                remedy="Compare it with its categories.",
+            )
+        values = self.value if isinstance(self.value, tuple) else (self.value,)
+        unknown = [str(value) for value in values if categories and value not in categories]
+        if unknown:
+            raise DeclarationError(
+                where,
+                expected=f"one of the categories of {self.column!r}: {', '.join(categories)}",
+                found=", ".join(unknown),
+                remedy="Correct the spelling or declare the category.",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +109,12 @@ class Table:
     def time_column(self) -> str | None:
         """The column that windows are counted in."""
         return self.happened_at or self.known_at
+
+    def check_conditions(self, where: str, conditions: Sequence[Where]) -> None:
+        """Raise a DeclarationError where a condition names no column of the table, or can never be met."""
+        for condition in conditions:
+            column = self.column(condition.column)
+            condition.check(where, is_text=column.kind == "string", categories=column.categories)
 
     def column(self, name: str) -> Column:
         """The declared column, or a DeclarationError that lists what there is."""

@@ -10,6 +10,7 @@ import pandas as pd
 from pipeline.declaration import Dataset
 from pipeline.economics import FloatArray
 from pipeline.encoding import model_fields
+from pipeline.feature_kinds import Field
 from pipeline.rule import fitted_rule
 from pipeline.scoring import Calibration, RuleScorer, RungName, Scorer
 from pipeline.search import at_most, dealt, estimator_of, one_core, searched
@@ -53,11 +54,13 @@ def fit_rung(name: RungName, dataset: Dataset, split: Split, settings: Settings)
         known = pd.concat([split.train, split.calibration], ignore_index=True)
         table = fitted_rule(dataset.rule, known, known["churned"].to_numpy())
         return FittedRung(name, RuleScorer(table, fields), None, {"conditions": len(dataset.rule.points)})
-    search = searched(name, dataset, split.train, settings)
+    names, train = [f.name for f in fields], at_most(split.train, settings.training_rows, settings.seed)
+    search = searched(name, dataset, train, settings)
     parameters = min(search, key=lambda tried: float(tried["log_loss"]))["parameters"]
     with one_core():
-        fitted, train = _fitted(name, fields, parameters, split.train, settings)
-        wrapped, calibration = calibrated(fitted, [f.name for f in fields], split.calibration)
+        unfitted = estimator_of(name, fields, train, parameters, settings.seed)
+        fitted = unfitted.fit(train[names], train["churned"].to_numpy())
+        wrapped, calibration = calibrated(fitted, names, split.calibration)
         scorer = _exported(name, fitted, fields, train, calibration)
     return FittedRung(name, scorer, wrapped, parameters, tuple(search))
 
@@ -93,16 +96,9 @@ def cross_validated(
     return probability
 
 
-def _fitted(
-    name: RungName, fields: Any, parameters: Mapping[str, Any], train: pd.DataFrame, settings: Settings
-) -> tuple[Any, pd.DataFrame]:
-    """The fitted pipeline and the rows that it was fitted on."""
-    rows = at_most(train, settings.training_rows, settings.seed)
-    estimator = estimator_of(name, fields, rows, parameters, settings.seed)
-    return estimator.fit(rows[[f.name for f in fields]], rows["churned"].to_numpy()), rows
-
-
-def _exported(name: RungName, fitted: Any, fields: Any, train: pd.DataFrame, calibration: Calibration) -> Scorer:
+def _exported(
+    name: RungName, fitted: Any, fields: tuple[Field, ...], train: pd.DataFrame, calibration: Calibration
+) -> Scorer:
     from pipeline.boosting import trees_of
     from pipeline.scorecard import scorecard_of
 

@@ -107,31 +107,25 @@ class PredictionQueue:
 
 def predictions_of(entry: Entry, dataset: str) -> list[Prediction]:
     """The rows of the log for one request."""
-    found, unique = entry.considered, secrets.token_hex(12)
-    values = zip(
-        entry.customers,
-        found.probability.tolist(),
-        found.decisions.expected_value.tolist(),
-        found.decisions.contact.tolist(),
-        found.decisions.reason,
-        strict=True,
+    unique = secrets.token_hex(12)
+    return [_row(entry, dataset, i, row_id=f"{unique}-{i}") for i in range(len(entry.customers))]
+
+
+def _row(entry: Entry, dataset: str, i: int, *, row_id: str) -> Prediction:
+    found, customer = entry.considered, entry.customers[i]
+    return Prediction(
+        id=row_id,
+        predicted_at=entry.answered_at,
+        dataset=dataset,
+        source="online",
+        customer_id=customer["customer_id"],
+        probability=float(found.probability[i]),
+        expected_value=float(found.decisions.expected_value[i]),
+        contact=bool(found.decisions.contact[i]),
+        decision_reason=found.decisions.reason[i],
+        release=found.rung.release or "",
+        served_by=found.rung.served_by,
+        fallback_reason=entry.fallback_reason,
+        features={name: value for name, value in customer.items() if name != "customer_id"},
+        request_id=entry.request_id,
     )
-    return [
-        Prediction(
-            id=f"{unique}-{i}",
-            predicted_at=entry.answered_at,
-            dataset=dataset,
-            source="online",
-            customer_id=customer["customer_id"],
-            probability=probability,
-            expected_value=expected_value,
-            contact=contact,
-            decision_reason=reason,
-            release=found.rung.release or "",
-            served_by=found.rung.served_by,
-            fallback_reason=entry.fallback_reason,
-            features={name: value for name, value in customer.items() if name != "customer_id"},
-            request_id=entry.request_id,
-        )
-        for i, (customer, probability, expected_value, contact, reason) in enumerate(values)
-    ]

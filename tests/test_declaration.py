@@ -94,6 +94,16 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str, str]] = {
         "checks with different names",
         "a_b_is_present",
     ),
+    "a column where quarantine writes its reasons": (
+        lambda: checks_of(
+            little_company(
+                tables=(CUSTOMERS, EVENTS, replace(PAYMENTS, columns=(*PAYMENTS.columns, Column("reasons", "string"))))
+            ),
+            "payments",
+        ),
+        "columns with different names",
+        "reasons more than once",
+    ),
     # people
     "a population of no table": (
         lambda: little_company(population=Everyone("people")),
@@ -310,3 +320,27 @@ def test_a_declaration_loads_nothing_heavy(name: str) -> None:
     code = f"import sys, pipeline.datasets.{name}; print(sorted({heavy} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"features": ()}, "no features"),
+        ({"features": (*FEATURES, Count(name="churned", table="payments", days=9))}, "churned"),
+        ({"label": EventLabel(table="events", where=(Where("event", "==", "canceled"),), horizon_days=28)}, "canceled"),
+        ({"rule": Rule((Points(Where("region", ">", "north"), 1),))}, "'>'"),
+        ({"slices": (Slice(name="region", field="region", edges=(1.0,)),)}, "1 edges on 'region', a category"),
+        ({"slices": (Slice(name="paid", field="paid"),)}, "0 edges on 'paid', a number"),
+        ({"features": (*FEATURES, Attribute(name="first_price", table="events", column="price"))}, "table 'events'"),
+    ],
+)
+def test_what_would_silently_select_nobody_or_nothing_is_refused(changes: dict[str, Any], found: str) -> None:
+    with pytest.raises(DeclarationError) as refused:
+        little_company(**changes)
+    assert found in refused.value.found
+    assert refused.value.remedy
+
+
+def test_a_range_that_holds_no_value_is_refused() -> None:
+    with pytest.raises(DeclarationError, match="minimum=2, maximum=1"):
+        Column("price", "number", minimum=2, maximum=1)

@@ -58,5 +58,15 @@ def _module_from(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise DeclarationError(f"dataset {str(path)!r}", expected="a Python file", found="something else", remedy="")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except DeclarationError:
+        raise
+    except Exception as error:  # anything may be written in a user's module
+        raise DeclarationError(
+            f"dataset {str(path)!r}",
+            expected="a module that can be imported",
+            found=f"{type(error).__name__}: {error}",
+            remedy="Mend the module; `python` on the file alone shows the line.",
+        ) from error
     return module

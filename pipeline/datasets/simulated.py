@@ -102,6 +102,7 @@ PAYMENTS = Table(
 )
 SUPPORT_TICKETS = Table(
     name="support_tickets",
+    may_be_empty=True,
     description="One row each time a ticket is opened, escalated or resolved. A ticket without a last row is open.",
     key=("ticket_id", "status"),
     known_at="recorded_at",
@@ -117,6 +118,7 @@ SUPPORT_TICKETS = Table(
 )
 RETENTION_CONTACTS = Table(
     name="retention_contacts",
+    may_be_empty=True,
     description="One row for each call of a retention campaign.",
     key=("contact_id",),
     known_at="recorded_at",
@@ -136,8 +138,13 @@ FAILED = Where("status", "==", "failed")
 OPENED = Where("status", "==", "opened")
 
 ABOUT_THE_CUSTOMER = (
-    DaysSince(name="tenure_days", table="customers", column="signed_up_at", description="since they signed up",
-              action="Welcome call: check that everything works as promised."),
+    DaysSince(
+        name="tenure_days",
+        table="customers",
+        column="signed_up_at",
+        description="since they signed up",
+        action="Welcome call: check that everything works as promised.",
+    ),
     Attribute(name="region", table="customers", column="region", action="Mention the offers of the local shop."),
     Attribute(name="age_band", table="customers", column="age_band"),
     Attribute(name="payment_method", table="customers", column="payment_method", action="Offer direct debit."),
@@ -145,49 +152,112 @@ ABOUT_THE_CUSTOMER = (
 )
 ABOUT_THE_SUBSCRIPTION = (
     Latest(name="plan", table="subscription_events", column="plan", action="Check whether the plan still fits."),
-    Latest(name="contract", table="subscription_events", column="contract",
-           action="Offer a one-year contract at its lower price."),
-    Latest(name="monthly_price", table="subscription_events", column="monthly_price",
-           action="Compare price and usage; offer the plan that fits."),
-    DaysSince(name="contract_age_days", table="subscription_events",
-              where=(Where("event", "in", ("started", "renewed", "contract_ended")),),
-              description="since the contract that holds now began",
-              action="The contract is about to end: offer its renewal."),
-    DaysSince(name="days_since_renewal_offer", table="subscription_events",
-              where=(Where("event", "==", "renewal_offered"),), description="the letter comes 45 days before the end",
-              action="The contract is about to end: offer its renewal."),
-    DaysSince(name="days_since_price_rise", table="subscription_events", where=(Where("event", "==", "price_raised"),),
-              action="Explain the price rise; offer the old price for a year."),
+    Latest(
+        name="contract",
+        table="subscription_events",
+        column="contract",
+        action="Offer a one-year contract at its lower price.",
+    ),
+    Latest(
+        name="monthly_price",
+        table="subscription_events",
+        column="monthly_price",
+        action="Compare price and usage; offer the plan that fits.",
+    ),
+    DaysSince(
+        name="contract_age_days",
+        table="subscription_events",
+        where=(Where("event", "in", ("started", "renewed", "contract_ended")),),
+        description="since the contract that holds now began",
+        action="The contract is about to end: offer its renewal.",
+    ),
+    DaysSince(
+        name="days_since_renewal_offer",
+        table="subscription_events",
+        where=(Where("event", "==", "renewal_offered"),),
+        description="the letter comes 45 days before the end",
+        action="The contract is about to end: offer its renewal.",
+    ),
+    DaysSince(
+        name="days_since_price_rise",
+        table="subscription_events",
+        where=(Where("event", "==", "price_raised"),),
+        action="Explain the price rise; offer the old price for a year.",
+    ),
     Count(name="plan_changes", table="subscription_events", days=90, where=(Where("event", "==", "plan_changed"),)),
 )
 ABOUT_USAGE = (
     Sum(name="gigabytes", table="usage", column="gigabytes", days=28, action="Offer the plan that fits the usage."),
     Sum(name="minutes", table="usage", column="minutes", days=28),
     Mean(name="active_days", table="usage", column="active_days", days=28, description="a week, over four weeks"),
-    Trend(name="gigabytes_trend", table="usage", column="gigabytes", recent_days=28, earlier_days=56,
-          description="the last four weeks against the eight before", action="Ask what changed; usage is falling."),
-    Trend(name="minutes_trend", table="usage", column="minutes", recent_days=28, earlier_days=56,
-          description="the last four weeks against the eight before", action="Ask what changed; usage is falling."),
+    Trend(
+        name="gigabytes_trend",
+        table="usage",
+        column="gigabytes",
+        recent_days=28,
+        earlier_days=56,
+        description="the last four weeks against the eight before",
+        action="Ask what changed; usage is falling.",
+    ),
+    Trend(
+        name="minutes_trend",
+        table="usage",
+        column="minutes",
+        recent_days=28,
+        earlier_days=56,
+        description="the last four weeks against the eight before",
+        action="Ask what changed; usage is falling.",
+    ),
 )
 ABOUT_MONEY = (
     Sum(name="overage", table="invoices", column="overage", days=31, action="Offer the next larger plan."),
-    Count(name="failed_payments", table="payments", days=61, where=(FAILED,), direction=1,
-          action="Help with the payment: another card, another day of the month."),
-    Share(name="late_share", table="payments", of=Where("status", "==", "late"), days=92,
-          action="Offer direct debit or another day of the month."),
-    DaysSince(name="days_since_failed_payment", table="payments", where=(FAILED,),
-              action="Help with the payment: another card, another day of the month."),
+    Count(
+        name="failed_payments",
+        table="payments",
+        days=61,
+        where=(FAILED,),
+        direction=1,
+        action="Help with the payment: another card, another day of the month.",
+    ),
+    Share(
+        name="late_share",
+        table="payments",
+        of=Where("status", "==", "late"),
+        days=92,
+        action="Offer direct debit or another day of the month.",
+    ),
+    DaysSince(
+        name="days_since_failed_payment",
+        table="payments",
+        where=(FAILED,),
+        action="Help with the payment: another card, another day of the month.",
+    ),
 )
 ABOUT_SUPPORT = (
-    Count(name="tickets", table="support_tickets", days=61, where=(OPENED,), direction=1,
-          action="Apologise and ask whether all is solved."),
-    Latest(name="last_ticket_status", table="support_tickets", column="status",
-           action="Have the open ticket solved before calling."),
+    Count(
+        name="tickets",
+        table="support_tickets",
+        days=61,
+        where=(OPENED,),
+        direction=1,
+        action="Apologise and ask whether all is solved.",
+    ),
+    Latest(
+        name="last_ticket_status",
+        table="support_tickets",
+        column="status",
+        action="Have the open ticket solved before calling.",
+    ),
     Latest(name="last_ticket_topic", table="support_tickets", column="topic"),
-    DaysSince(name="days_since_ticket", table="support_tickets", where=(OPENED,),
-              action="Have the open ticket solved before calling."),
-    DaysSince(name="days_since_contact", table="retention_contacts",
-              description="since the last call of a retention campaign"),
+    DaysSince(
+        name="days_since_ticket",
+        table="support_tickets",
+        where=(OPENED,),
+        action="Have the open ticket solved before calling.",
+    ),
+    DaysSince(
+        name="days_since_contact", table="retention_contacts", description="since the last call of a retention campaign"
+    ),
 )
 
 RULE = Rule(

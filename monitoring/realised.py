@@ -1,0 +1,160 @@
+"""How well the release did, once the labels of a month have matured.
+
+A customer who was contacted may have stayed because of it. That is the campaign's success, and looks like the model's
+mistake; leaving such customers out is no better, for they are those the model was surest about. The campaign's control
+group solves it: of the customers who would have been contacted, a share drawn by lot was left alone. What happened to
+them is what would have happened to all, so each of them stands for as many as were selected for one left alone: inverse
+probability weighting by the share that the lot really left (Horvitz and Thompson 1952; Hajek's form, by month). Customers
+who were never selected stand for themselves; the contacted ones are not looked at.
+
+The weights are whole numbers of copies, as even as can be and handed out by a hash of the customer. The bootstrap of
+`pipeline/metrics.py` draws customers, so a customer's copies come and go together and the intervals know how few people
+were really left alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.bootstrap import Interval
+from pipeline.economics import FloatArray, Payoffs
+from pipeline.metrics import evaluate
+from pipeline.settings import Settings
+from pipeline.splits import hashed_shares
+
+SALT = "control group copies"
+FEWEST_LEFT_ALONE = 30
+OVERALL = "all"
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Matured predictions, one row for each customer and month; every array has shape (rows,).
+
+    Args:
+        churned: whether the customer left within the horizon.
+        probability: as it was given then.
+        gain: what contacting them would have earned if they would leave.
+        loss: what it would have cost if they would stay.
+        customer: who.
+        snapshot: month of the prediction.
+        release: which release gave it.
+        selected: whether the policy wanted to contact them.
+        contacted: whether they were; False for the control group.
+    """
+
+    churned: NDArray[np.bool_]
+    probability: FloatArray
+    gain: FloatArray
+    loss: FloatArray
+    customer: NDArray[Any]
+    snapshot: NDArray[Any]
+    release: NDArray[Any]
+    selected: NDArray[np.bool_]
+    contacted: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self.churned)
+
+    @property
+    def left_alone(self) -> NDArray[np.bool_]:
+        """The control group."""
+        return self.selected & ~self.contacted
+
+    def only(self, rows: NDArray[Any]) -> "Outcomes":
+        """Some of the rows, or some of them several times."""
+        return Outcomes(**{item.name: getattr(self, item.name)[rows] for item in fields(self)})
+
+
+@dataclass(frozen=True)
+class Realised:
+    """Figures of one release in one month, or of a slice of that.
+
+    Args:
+        metrics: as `pipeline.metrics.evaluate` gives them; empty where nobody left or nobody stayed.
+        rows: customers who were scored.
+        contacted: of them, how many were contacted.
+        left_alone: of them, how many were selected and left alone by lot.
+        is_honest: whether the selected are represented at all, and by people enough. Where not, the figures are those
+            of the customers nobody wanted to contact, and say little about the model where it matters.
+    """
+
+    release: str
+    snapshot: str
+    slice: str
+    metrics: Mapping[str, Interval]
+    rows: int
+    contacted: int
+    left_alone: int
+    is_honest: bool
+
+
+def realised(
+    outcomes: Outcomes,
+    *,
+    budget_share: float,
+    settings: Settings,
+    slices: Mapping[str, NDArray[np.bool_]] | None = None,
+) -> list[Realised]:
+    """Realised performance by release and month, then by slice; the overall figures come first.
+
+    Args:
+        outcomes: matured rows of any number of releases and months.
+        budget_share: share of a month's customers that can be contacted, for the campaign's profit.
+        settings: rounds and seed of the bootstrap.
+        slices: by name, which rows are inside, shape (rows,).
+    """
+    found = []
+    for release in np.unique(outcomes.release):
+        for snapshot in np.unique(outcomes.snapshot[outcomes.release == release]):
+            month = (outcomes.release == release) & (outcomes.snapshot == snapshot)
+            for name, inside in ({OVERALL: np.ones(len(outcomes), dtype=bool)} | dict(slices or {})).items():
+                rows = np.flatnonzero(month & inside)
+                found.append(_realised(name, outcomes.only(rows), budget_share, settings))
+    return [each for each in found if each.rows]
+
+
+def honest_rows(outcomes: Outcomes) -> NDArray[np.int64]:
+    """Places of the rows to judge by, the control group's as often as they stand for; for one release and month."""
+    selected, left_alone = np.flatnonzero(outcomes.selected), np.flatnonzero(outcomes.left_alone)
+    others = np.flatnonzero(~outcomes.selected)
+    if len(left_alone) == 0:
+        return others
+    copies, more = divmod(len(selected), len(left_alone))
+    by_lot = left_alone[np.argsort(hashed_shares(outcomes.customer[left_alone].astype(str), SALT), kind="stable")]
+    times = copies + (np.arange(len(by_lot)) < more)
+    return np.concatenate([others, np.repeat(by_lot, times)])
+
+
+def _realised(name: str, outcomes: Outcomes, budget_share: float, settings: Settings) -> Realised:
+    rows = outcomes.only(honest_rows(outcomes))
+    selected, left_alone = int(outcomes.selected.sum()), int(outcomes.left_alone.sum())
+    return Realised(
+        release=str(outcomes.release[0]) if len(outcomes) else "",
+        snapshot=str(outcomes.snapshot[0]) if len(outcomes) else "",
+        slice=name,
+        metrics=_metrics(rows, budget_share, settings),
+        rows=len(outcomes),
+        contacted=int(outcomes.contacted.sum()),
+        left_alone=left_alone,
+        is_honest=left_alone >= min(FEWEST_LEFT_ALONE, selected),
+    )
+
+
+def _metrics(rows: Outcomes, budget_share: float, settings: Settings) -> dict[str, Interval]:
+    if len(np.unique(rows.churned)) < 2:
+        return {}
+    payoffs = Payoffs(rows.gain, rows.loss)
+    return evaluate(
+        rows.churned,
+        rows.probability,
+        payoffs,
+        rows.customer,
+        rows.snapshot,
+        budget_share=budget_share,
+        settings=settings,
+    )
