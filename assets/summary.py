@@ -17,6 +17,7 @@ from pipeline.profile import preview, rows_of_file
 from pipeline.release import Release
 from pipeline.scoring import RUNGS
 
+LEAST_WIDTH = 100  # where no terminal says how wide it is, 80 is assumed: too little for three intervals
 FIRST = 5  # customers of the call list that are shown
 LISTED = {
     "rank": "rank",
@@ -75,6 +76,7 @@ def _call_list(run: Run) -> dict[str, Any]:
 def show(summary: dict[str, Any], console: Console) -> None:
     """Print a summary for a person."""
     rows, test = summary["rows"], summary["test"]
+    console.width = max(console.width, LEAST_WIDTH)
     say = partial(console.print, highlight=False, soft_wrap=True)
     say(f"\n[bold]{summary['dataset']}[/], month {summary['month']}")
     say(f"[bold]rows[/]: {rows['in']:,} in = {rows['trusted']:,} trusted + {rows['quarantined']:,} quarantined")

@@ -60,7 +60,7 @@ class EncodedFold:
 def searched(name: RungName, dataset: Dataset, train: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]:
     """Every candidate with its `parameters` and its `log_loss` on rows later than those it was fitted on."""
     fields = model_fields(dataset.fields())
-    folds = list(_folds(dataset, at_most(train, settings.search_rows, settings.seed), settings.seed))
+    folds = list(folds_of(dataset, at_most(train, settings.search_rows, settings.seed), settings.seed))
     encoded = [_encoded(name, fields, fold, settings.seed) for fold in folds]
     candidates = candidates_of(name, settings.search_candidates, settings.seed)
     return in_parallel(lambda parameters: _tried(encoded, parameters), candidates, settings.threads)
@@ -122,8 +122,8 @@ def in_parallel(work: Callable[[T], R], over: Sequence[T], threads: int) -> list
         return list(pool.map(alone, over))
 
 
-def _folds(dataset: Dataset, train: pd.DataFrame, seed: int) -> Iterator[Fold]:
-    """Rows to fit on and later rows to compare on; without time, a few folds of customers."""
+def folds_of(dataset: Dataset, train: pd.DataFrame, seed: int) -> Iterator[Fold]:
+    """Rows to fit on, and rows to compare on whose snapshots are taken when those are known; without time, a few folds."""
     if isinstance(dataset.calendar, SingleSnapshot):
         fold = dealt(train, FOLDS_WITHOUT_TIME, seed)
         for i in range(FOLDS_WITHOUT_TIME):

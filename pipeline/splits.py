@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.calendar import SingleSnapshot
+from pipeline.calendar import SingleSnapshot, month_after
 from pipeline.declaration import Dataset
 from pipeline.errors import ChurnError
 from pipeline.labels import matured
@@ -17,6 +17,7 @@ from pipeline.lake import Lake
 from pipeline.settings import Settings
 
 TRAIN_SHARE, CALIBRATION_SHARE = 0.60, 0.15  # of a dataset without time; the rest is the test part
+FEWEST_OF_AN_OUTCOME = 5  # leavers, and stayers, below which a part says nothing
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,22 @@ class Split:
 
 
 def split_of(dataset: Dataset, lake: Lake, run_key: str, settings: Settings) -> Split:
-    """The rows known when the month `run_key` closes, split by time, or by customer where there is no time."""
+    """The rows known when the month `run_key` closes, split by time, or by customer where there is no time.
+
+    Raises:
+        ChurnError: there is too little history, or a part in which hardly anybody left or hardly anybody stayed.
+    """
     if isinstance(dataset.calendar, SingleSnapshot):
-        return by_customer(labelled_rows(dataset, lake, dataset.calendar.keys()), settings.seed)
+        return _with_both_outcomes(by_customer(labelled_rows(dataset, lake, dataset.calendar.keys()), settings.seed))
     months = split_months(dataset, run_key, settings)
     parts = (labelled_rows(dataset, lake, keys) for keys in (months.train, months.calibration, months.test))
-    return Split(*parts)
+    return _with_both_outcomes(Split(*parts))
 
 
 def split_months(dataset: Dataset, run_key: str, settings: Settings) -> Months:
     """The newest labelled snapshots for the test, the ones before for calibration, the ones before those for training.
+
+    Where there is little history, calibration and then test get fewer months than wished.
 
     Raises:
         ChurnError: there are too few labelled snapshots for three parts with a gap between them.
@@ -61,7 +68,8 @@ def split_months(dataset: Dataset, run_key: str, settings: Settings) -> Months:
             return Months(tuple(train), tuple(calibration), tuple(test))
     raise ChurnError(
         f"month {run_key}",
-        expected="at least three labelled snapshots, each known before the next begins: to train, calibrate and test",
+        expected=f"at least {_months_needed(dataset)} labelled snapshots: one each to train, calibrate and test, and each "
+        "known before the next is taken",
         found=f"{len(labelled)} labelled: {', '.join(labelled) or 'none'}",
         remedy="Run a later month, or bring more history.",
     )
@@ -107,9 +115,8 @@ def _hashed(customer: str, salt: bytes) -> float:
 
 def _sizes(settings: Settings) -> list[tuple[int, int]]:
     """Sizes of test and calibration in months, as wished first, then smaller where there is little history."""
-    wished = (settings.test_months, settings.calibration_months)
-    smaller = [(test, calibration) for test in range(wished[0], 0, -1) for calibration in range(wished[1], 0, -1)]
-    return [wished, *smaller]
+    smaller = range(settings.calibration_months, 0, -1)
+    return [(test, calibration) for test in range(settings.test_months, 0, -1) for calibration in smaller]
 
 
 def _known_before(dataset: Dataset, labelled: Sequence[str], later: Sequence[str]) -> list[str]:
@@ -117,3 +124,31 @@ def _known_before(dataset: Dataset, labelled: Sequence[str], later: Sequence[str
     calendar = dataset.calendar
     begins = calendar.as_of(later[0]) if later else None
     return [key for key in labelled if begins and dataset.label.mature_at(calendar.as_of(key)) <= begins]
+
+
+def _months_needed(dataset: Dataset) -> int:
+    """How many labelled snapshots in a row hold three of which each is known before the next is taken."""
+    calendar, needed = dataset.calendar, 1
+    key = calendar.keys()[0]
+    for _ in ("calibration", "test"):
+        known_at = dataset.label.mature_at(calendar.as_of(key))
+        while calendar.as_of(key) < known_at:
+            key, needed = month_after(key), needed + 1
+    return needed
+
+
+def _with_both_outcomes(split: Split) -> Split:
+    for name, rows in (("training", split.train), ("calibration", split.calibration), ("test", split.test)):
+        left, all_rows = int(rows["churned"].sum()), len(rows)
+        if min(left, all_rows - left) < FEWEST_OF_AN_OUTCOME:
+            raise ChurnError(
+                f"{name} part, {_period(rows)}",
+                expected=f"at least {FEWEST_OF_AN_OUTCOME} customers who left and {FEWEST_OF_AN_OUTCOME} who stayed",
+                found=f"{left} who left and {all_rows - left} who stayed",
+                remedy="Check the label's declaration; bring more customers or a longer horizon.",
+            )
+    return split
+
+
+def _period(rows: pd.DataFrame) -> str:
+    return f"{rows['snapshot'].min()} to {rows['snapshot'].max()}" if len(rows) else "no rows"
