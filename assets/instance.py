@@ -21,6 +21,8 @@ DAGSTER_YAML = b"""\
 # Written once by `churn`; yours to change.
 telemetry:
   enabled: false
+nux: # no dialog that asks for an address
+  enabled: false
 run_storage:
   module: dagster._core.storage.runs
   class: SqliteRunStorage

@@ -23,8 +23,8 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
     return dg.MetadataValue.table(records, schema=dg.TableSchema([dg.TableColumn(name) for name in names]))
 
 
-def points(sentences: Iterable[str]) -> dg.MarkdownMetadataValue:
-    """Sentences as a list."""
+def points(sentences: Iterable[object]) -> dg.MarkdownMetadataValue:
+    """Sentences, or files, as a list."""
     return dg.MetadataValue.md("\n".join(f"* {sentence}" for sentence in sentences) or "none")
 
 

@@ -10,40 +10,44 @@ from pathlib import Path
 
 from rich.console import Console
 
+from assets import web
 from assets.instance import child_environment, prepare_instance
 from pipeline.declaration import Dataset
+from pipeline.errors import ChurnError
 from pipeline.lake import lake_of
 from pipeline.settings import Settings
 
-DAGSTER_PORT, MLFLOW_PORT = 3070, 5000
+MLFLOW_PORT = 5000
 SECONDS_TO_STOP = 15
+QUIET = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # several processes and a GB less
+Process = subprocess.Popen[bytes]
 
 
 def run_everything(dataset: Dataset, settings: Settings) -> None:
-    """Start every process in a group of its own, wait, and stop the groups, grandchildren included."""
+    """Start every process in a group of its own, wait, and stop the groups, grandchildren included.
+
+    Raises:
+        ChurnError: one of them ended by itself.
+    """
     home = prepare_instance(dataset, settings)
-    environment = os.environ | child_environment(settings) | {"DAGSTER_HOME": str(home)}
-    console = Console()
-    started: list[subprocess.Popen[bytes]] = []
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped by a supervisor: the same way as by Ctrl-C
+    environment = os.environ | child_environment(settings) | QUIET | {"DAGSTER_HOME": str(home)}
+    console, started = Console(), dict[str, Process]()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a shell may have had us ignore the first
+        signal.signal(number, signal.default_int_handler)
     try:
         for name, (command, url) in _commands(dataset, settings).items():
-            log = (home / f"{name}.log").open("ab")
-            started.append(
-                subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
-            )
-            console.print(f"{name:<16} {url or ''}  [dim]log: {home / name}.log[/]", soft_wrap=True)
+            started[name] = _started(command, environment, home / f"{name}.log")
+            console.print(f"{name:<16} {url or '':<24} [dim]log: {home / name}.log[/]", soft_wrap=True, highlight=False)
         console.print("Ctrl-C stops everything.")
-        while all(process.poll() is None for process in started):
-            time.sleep(0.5)
-        console.print("[red]a process ended; stopping the others. Its log says why.[/]")
+        _wait(started, home)
     except KeyboardInterrupt:
         console.print("stopping")
     finally:
-        stop(started)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever presses it twice must not leave half of them behind
+        stop(list(started.values()))
 
 
-def stop(processes: list[subprocess.Popen[bytes]]) -> None:
+def stop(processes: list[Process]) -> None:
     """Ask every process group to end, then end what is left."""
     for process in processes:
         _signal(process, signal.SIGTERM)
@@ -55,7 +59,26 @@ def stop(processes: list[subprocess.Popen[bytes]]) -> None:
         process.wait()
 
 
-def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+def _started(command: list[str], environment: Mapping[str, str], log: Path) -> Process:
+    with log.open("ab") as output:
+        return subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)  # noqa: S603
+
+
+def _wait(processes: Mapping[str, Process], home: Path) -> None:
+    """Until somebody interrupts, or a process ends."""
+    while True:
+        time.sleep(0.5)
+        for name, process in processes.items():
+            if process.poll() is not None:
+                raise ChurnError(
+                    f"process {name!r}",
+                    expected="it to run until Ctrl-C",
+                    found=f"it ended with {process.returncode}",
+                    remedy=f"{home / name}.log says why; often its port is taken. The others were stopped.",
+                )
+
+
+def _signal(process: Process, number: int) -> None:
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:
@@ -72,9 +95,8 @@ def _commands(dataset: Dataset, settings: Settings) -> Mapping[str, tuple[list[s
     mlflow = ["server", "--backend-store-uri", f"sqlite:///{root / 'mlflow' / 'mlflow.db'}", "--workers", "1"]
     mlflow += ["--host", "127.0.0.1", "--port", str(MLFLOW_PORT), "--allowed-hosts", hosts]
     mlflow += ["--default-artifact-root", (root / "mlflow" / "artifacts").as_uri()]
-    webserver = ["-h", "127.0.0.1", "-p", str(DAGSTER_PORT), *location]
     return {
-        "dagster": ([str(scripts / "dagster-webserver"), *webserver], f"http://127.0.0.1:{DAGSTER_PORT}"),
+        "dagster": ([sys.executable, "-m", "assets.web"], f"http://127.0.0.1:{web.PORT}"),
         "dagster-daemon": ([str(scripts / "dagster-daemon"), "run", *location], None),
         "mlflow": ([str(scripts / "mlflow"), *mlflow], f"http://127.0.0.1:{MLFLOW_PORT}"),
         "service": ([sys.executable, "-m", "serving"], f"http://{settings.serve_host}:{settings.serve_port}"),

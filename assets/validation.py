@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from assets.metadata import months, schema_of, table_of
+from assets.metadata import months, points, schema_of, table_of
 from assets.work import TEAM_DATA, Work
 from pipeline.code_version import code_version
 from pipeline.contract import Check, Validation, checks_of
@@ -34,15 +34,25 @@ def _trusted(work: Work, table: Table) -> dg.AssetsDefinition:
         code_version=code_version("validation", "contract", "expectations", "casting", "quarantine", declared=table),
     )
     def trusted(context: dg.AssetExecutionContext) -> Iterator[Result]:
-        from pipeline.validation import validate
+        from pipeline.validation import build_data_docs, validate
 
         found = validate(work.dataset, table.name, context.partition_keys, work.lake)
-        context.add_asset_metadata({"months": table_of([_month(month) for month in found])})
+        pages = [build_data_docs(work.dataset, table.name, key, work.lake) for key in _worth_reading(found)]
+        about = {"months": table_of([_month(month) for month in found]), "data docs": points(pages)}
+        context.add_asset_metadata(about)
         yield months(context, work.lake, "trusted", table.name, context.partition_keys)
         yield _contract(asset, found)
         yield from (_result(check, asset, found) for check in checks)
 
     return trusted
+
+
+def _worth_reading(found: Sequence[Validation]) -> list[str]:
+    """The months whose page is built: those that broke their contract, and the month of a run that has one only.
+
+    A page takes as long as a month's validation, and nobody reads those of a backfill in which all went well.
+    """
+    return [month.key for month in found if month.contract_broken or len(found) == 1]
 
 
 def _contract_spec(asset: str) -> dg.AssetCheckSpec:

@@ -21,9 +21,11 @@ LARGEST_LOGIT = 13.8  # a probability within a millionth of 0 or 1 says no more 
 
 @dataclass(frozen=True)
 class CalibrationDrift:
-    """Args:
-    slope: 1 where differences between customers are as large as promised.
-    intercept: 0 where as many leave as promised, on the logit scale; at slope 1.
+    """What became of the promises.
+
+    Args:
+        slope: 1 where differences between customers are as large as promised.
+        intercept: 0 where as many leave as promised, on the logit scale; at slope 1.
     """
 
     slope: Interval

@@ -142,13 +142,11 @@ def recalibrated(
     edges = np.unique(np.quantile(labelled.probability, np.linspace(0, 1, BINS + 1)[1:-1]))
     place = np.searchsorted(edges, labelled.probability, side="right")
     weight = weights if counts is None else weights * counts
-    mass, said, left = (
-        np.bincount(place, weights=weight * values, minlength=len(edges) + 1)
-        for values in (np.ones(len(place)), labelled.probability, labelled.churned)
-    )
-    there = mass > 0
-    mass, said = mass[there], said[there] / mass[there]
-    observed = (left[there] + BELIEF_ROWS * said) / (mass + BELIEF_ROWS)
+    columns = np.stack([weight, weight * labelled.probability, weight * labelled.churned])
+    sums = np.stack([np.bincount(place, weights=column) for column in columns])
+    mass, promised, left = sums[:, sums[0] > 0]
+    said = promised / mass
+    observed = (left + BELIEF_ROWS * said) / (mass + BELIEF_ROWS)
     fitted = isotonic_regression(observed, weights=mass + BELIEF_ROWS).x
     correction = np.interp(_logit(probability), _logit(said), _logit(fitted) - _logit(said))
     corrected: FloatArray = 1 / (1 + np.exp(-(_logit(probability) + correction)))

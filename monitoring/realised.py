@@ -4,8 +4,8 @@ A customer who was contacted may have stayed because of it. That is the campaign
 mistake; leaving such customers out is no better, for they are those the model was surest about. The campaign's control
 group solves it: of the customers who would have been contacted, a share drawn by lot was left alone. What happened to
 them is what would have happened to all, so each of them stands for as many as were selected for one left alone: inverse
-probability weighting by the share that the lot really left (Horvitz and Thompson 1952; Hajek's form, by month). Customers
-who were never selected stand for themselves; the contacted ones are not looked at.
+probability weighting by the share that the lot really left (Horvitz and Thompson 1952; Hajek's form, by month).
+Customers who were never selected stand for themselves; the contacted ones are not looked at.
 
 The weights are whole numbers of copies, as even as can be and handed out by a hash of the customer. The bootstrap of
 `pipeline/metrics.py` draws customers, so a customer's copies come and go together and the intervals know how few people
@@ -125,7 +125,9 @@ def honest_rows(outcomes: Outcomes) -> NDArray[np.int64]:
     if len(left_alone) == 0:
         return others
     copies, more = divmod(len(selected), len(left_alone))
-    by_lot = left_alone[np.argsort(hashed_shares(outcomes.customer[left_alone].astype(str), SALT), kind="stable")]
+    by_lot = left_alone[
+        np.argsort(hashed_shares([str(name) for name in outcomes.customer[left_alone]], SALT), kind="stable")
+    ]
     times = copies + (np.arange(len(by_lot)) < more)
     return np.concatenate([others, np.repeat(by_lot, times)])
 

@@ -106,7 +106,7 @@ def stack_of(sketches: Sequence[Sketch], layout: Layout) -> Stack:
 
 def _averaged(values: FloatArray, weights: FloatArray) -> FloatArray:
     there = np.isfinite(values)
-    if there.all():
+    if there.all() and weights.any(axis=1).all():
         found: FloatArray = (weights / weights.sum(axis=1, keepdims=True)) @ values
         return found
     total, weight = weights @ np.where(there, values, 0.0), weights @ there

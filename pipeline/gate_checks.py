@@ -210,14 +210,17 @@ CHECKS: tuple[tuple[str, CheckFunction], ...] = (
 
 
 def _not_less(case: Case, other: str, margin_share: float) -> Finding:
-    """Non-inferiority: the lower end of the paired interval is above the margin, so too few rows are a refusal."""
+    """Non-inferiority, and no shown loss either, which month after month would add up.
+
+    The lower end of the paired interval must be above the margin, so too few rows are a refusal.
+    """
     difference = case.drawn.difference(("candidate", "profit"), (other, "profit"), looks=LOOKS)
     theirs = case.drawn.values[other, "profit"]
     least = -margin_share * max(theirs, 0.0)
     return (
-        difference.low >= least,
+        difference.low >= least and difference.high >= 0,
         f"{money_figure(difference)} {case.dataset.economics.currency} a month more than the {other}, which earns "
-        f"{number(theirs)}; the interval must lie above {number(least)}",
+        f"{number(theirs)}; the interval must lie above {number(least)} and not wholly below 0",
     )
 
 

@@ -29,9 +29,10 @@ class GateRules:
     # later months is ageing; more is memory of the training rows.
     most_lost_skill: float = 0.15
 
-    # Observed over predicted churn. Rates drift by some 10 % between seasons; beyond this the budget goes wrong.
-    calibration_ratio_low: float = 0.85
-    calibration_ratio_high: float = 1.18
+    # Observed over predicted churn. Rates drift by some 15 % from the months of calibration to later seasons; beyond a
+    # fifth, expected values and the budget go wrong.
+    calibration_ratio_low: float = 0.8
+    calibration_ratio_high: float = 1.25
 
     # 1 is perfect; below, high and low probabilities are exaggerated and expected values with them.
     calibration_slope_low: float = 0.8
@@ -40,8 +41,9 @@ class GateRules:
     # Mean distance of predicted and observed rates in ten bins, as a share of the base rate.
     most_calibration_error_share: float = 0.25
 
-    # A model may earn this much less than the rule and than the champion, as a share of their profit, before the lower
-    # end of the paired interval calls it worse. Without a margin an equal model would be refused half of the time.
+    # How much less than the rule and the champion a model might earn, as a share of their profit, at the lower end of
+    # the paired interval. Without a margin an equal model would be refused nearly always. 10,000 customers and three
+    # test months leave an interval of 5 % to either side between a champion and its successor.
     rule_margin_share: float = 0.10
     champion_margin_share: float = 0.10
 

@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,8 @@ POINTER_FILE = "current.json"
 COPY_FILE = "current.copy.json"  # written after the pointer; a damaged pointer is mended from it
 LARGEST_POINTER_BYTES = 4_000_000
 
+Action = Literal["promote", "rollback"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
@@ -35,7 +37,7 @@ class Entry:
     digest: str
     at: str
     why: str
-    action: Literal["promote", "rollback"] = "promote"
+    action: Action = "promote"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +81,12 @@ def read_pointer(root: Path) -> Pointer | None:
     """The pointer, or None where nothing was ever promoted.
 
     Raises:
-        ReleaseError: the pointer is damaged.
+        ReleaseError: the pointer is damaged, or was removed although something was promoted.
     """
-    return _read(root / POINTER_FILE)
+    pointer = _read(root / POINTER_FILE)
+    if pointer is None and (root / COPY_FILE).exists():
+        raise _damaged(root / POINTER_FILE, "no file, although there is a copy of it")
+    return pointer
 
 
 def generation_of(root: Path) -> int:
@@ -155,11 +160,13 @@ def rollback(root: Path, why: str, to: str | None = None, *, at: datetime | None
 
 def _pointer_or_copy(root: Path) -> tuple[Pointer | None, bool]:
     """The pointer and whether it is damaged or lost; then its copy, at a generation that was never given."""
-    pointer = _read_or_none(root / POINTER_FILE)
-    if pointer:
-        return pointer, False
-    copy = _read_or_none(root / COPY_FILE)
-    return (replace(copy, generation=copy.generation + 1) if copy else None), (root / COPY_FILE).exists()
+    try:
+        return read_pointer(root), False
+    except ReleaseError:
+        with suppress(ReleaseError):
+            copy = _read(root / COPY_FILE)
+            return (replace(copy, generation=copy.generation + 1) if copy else None), True
+    return None, True
 
 
 def _newest_earlier(root: Path, pointer: Pointer | None, is_damaged: bool) -> Release:
@@ -178,9 +185,8 @@ def _newest_earlier(root: Path, pointer: Pointer | None, is_damaged: bool) -> Re
     )
 
 
-def _entry(release: Release, why: str, at: datetime | None, action: Literal["promote", "rollback"]) -> Entry:
-    moment = at or datetime.now(UTC).replace(tzinfo=None)
-    when = moment.isoformat(timespec="seconds")
+def _entry(release: Release, why: str, at: datetime | None, action: Action) -> Entry:
+    when = (at or datetime.now(UTC).replace(tzinfo=None)).isoformat(timespec="seconds")
     return Entry(release=release.id, digest=release.digest, at=when, why=why, action=action)
 
 
@@ -205,25 +211,22 @@ def _locked(root: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _read_or_none(path: Path) -> Pointer | None:
-    try:
-        return _read(path)
-    except ReleaseError:
-        return None
-
-
 def _read(path: Path) -> Pointer | None:
     try:
         return _parsed(json.loads(read_plain_file(path, LARGEST_POINTER_BYTES)))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ReleaseError(
-            f"pointer {path}",
-            expected="the name, digest, generation and history of the current release",
-            found=f"{type(error).__name__}: {str(error)[:200]}",
-            remedy="Run `churn release rollback`: it mends the pointer from its copy.",
-        ) from error
+        raise _damaged(path, f"{type(error).__name__}: {str(error)[:200]}") from error
+
+
+def _damaged(path: Path, found: str) -> ReleaseError:
+    return ReleaseError(
+        f"pointer {path}",
+        expected="the name, digest, generation and history of the current release",
+        found=found,
+        remedy="Run `churn release rollback`: it mends the pointer from its copy.",
+    )
 
 
 def _parsed(stored: Mapping[str, Any]) -> Pointer:
@@ -242,10 +245,6 @@ def _parsed(stored: Mapping[str, Any]) -> Pointer:
 
 def _release_id(name: str) -> str:
     if not RELEASE_ID.fullmatch(name):
-        raise ReleaseError(
-            f"release {name!r}",
-            expected="an id such as 2025-06-0123456789ab",
-            found="something else",
-            remedy="See `churn release list`.",
-        )
+        expected = "an id such as 2025-06-0123456789ab"
+        raise ReleaseError(f"release {name!r}", expected=expected, found="none", remedy="See `churn release list`.")
     return name

@@ -75,7 +75,7 @@ def estimator_of(
 
     if name == "logistic":
         return logistic_estimator(fields, train, parameters)
-    return boosting_estimator(fields, parameters, seed)
+    return boosting_estimator(fields, train, parameters, seed)
 
 
 def candidates_of(name: RungName, count: int, seed: int) -> list[dict[str, Any]]:
@@ -123,7 +123,7 @@ def in_parallel(work: Callable[[T], R], over: Sequence[T], threads: int) -> list
 
 
 def folds_of(dataset: Dataset, train: pd.DataFrame, seed: int) -> Iterator[Fold]:
-    """Rows to fit on, and rows to compare on whose snapshots are taken when those are known; without time, a few folds."""
+    """Rows to fit on, and rows to compare on, taken when those are known; without time, a few folds of customers."""
     if isinstance(dataset.calendar, SingleSnapshot):
         fold = dealt(train, FOLDS_WITHOUT_TIME, seed)
         for i in range(FOLDS_WITHOUT_TIME):

@@ -68,8 +68,8 @@ def split_months(dataset: Dataset, run_key: str, settings: Settings) -> Months:
             return Months(tuple(train), tuple(calibration), tuple(test))
     raise ChurnError(
         f"month {run_key}",
-        expected=f"at least {_months_needed(dataset)} labelled snapshots: one each to train, calibrate and test, and each "
-        "known before the next is taken",
+        expected=f"at least {_months_needed(dataset)} labelled snapshots: one each to train, calibrate and test, and "
+        "each known before the next is taken",
         found=f"{len(labelled)} labelled: {', '.join(labelled) or 'none'}",
         remedy="Run a later month, or bring more history.",
     )

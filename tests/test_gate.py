@@ -19,15 +19,14 @@ from pipeline.economics import RetentionOffer, Value
 from pipeline.errors import ReleaseError
 from pipeline.evaluation import evaluate_rungs
 from pipeline.gate import Check, PromotionDecision, gate, promote_decided, read_decision, write_decision
-from pipeline.gate_behaviour import keeps_its_answers
 from pipeline.gate_case import Case
 from pipeline.gate_checks import CHECKS
 from pipeline.gate_rules import GateRules
 from pipeline.lake import canonical_json
 from pipeline.pointer import promote, read_pointer
-from pipeline.rule import Points, Rule, RuleTable
+from pipeline.rule import Points, Rule
 from pipeline.scorecard import Curve
-from pipeline.scoring import RuleScorer, Scorer, model_bytes
+from pipeline.scoring import Scorer, model_bytes
 from pipeline.splits import Split
 from pipeline.tables import Where
 from tests import gate_world as world
@@ -48,6 +47,26 @@ def failed(decision: PromotionDecision) -> set[str]:
 
 def reason(decision: PromotionDecision, name: str) -> str:
     return next(check.reason for check in decision.checks if check.name == name)
+
+
+class _Answering:
+    """A scorer that answers as a function does."""
+
+    name = "logistic"
+    fields = ()
+
+    def __init__(self, probability: Callable[[Any, int], np.ndarray]) -> None:
+        self.probability = probability
+
+
+def _by_place(columns: Any, rows: int) -> np.ndarray:
+    return np.linspace(0, 1, rows)
+
+
+def _by_name(columns: Any, rows: int) -> np.ndarray:
+    if "customer_id" not in columns:
+        return np.full(rows, 0.5)
+    return np.array([int(name[1:]) for name in columns["customer_id"]]) / 1e5
 
 
 # ---- models that must pass
@@ -176,6 +195,13 @@ def test_a_model_that_earns_less_than_the_champion_is_refused(root: Path) -> Non
     assert "earns as the champion" in failed(decision)
 
 
+def test_a_loss_that_is_certain_is_refused_however_wide_the_margin(root: Path) -> None:
+    dataset = world.company()
+    world.crown(root, dataset, world.card(dataset))
+    judged = world.case(root, dataset, world.card(dataset, {"usage": -0.1}, intercept=-1.0))
+    assert "earns as the champion" in failed(gate(judged, GateRules(champion_margin_share=100.0)))
+
+
 def test_a_model_that_earns_less_than_the_rule_is_refused(root: Path) -> None:
     dataset = world.company(rule=Rule(_points_that_say_all()))
     decision = gate(world.case(root, dataset, world.card(dataset, {"usage": -0.1}, intercept=-1.0)))
@@ -189,28 +215,42 @@ def test_a_campaign_that_cannot_earn_is_refused(root: Path) -> None:
 
 
 def test_probabilities_above_one_are_refused_and_named(root: Path) -> None:
-    dataset = world.company()
-    honest = world.rule_of(dataset)
-    loud = RuleScorer(RuleTable(dataset.rule, (0, 1), (0.1, 1.7)), honest.fields)
-    folder = world.released(root, dataset, loud).folder
-    decision = gate(_instead(world.case(root, dataset, honest), folder=folder))
+    decision = gate(_scored_by(root, lambda columns, rows: np.full(rows, 1.7)))
     assert {"probabilities", "earns something", "slices"} <= failed(decision)
-    assert "a probability between 0 and 1 for every row" in reason(decision, "probabilities")
+    assert "expected a probability between 0 and 1 for every row" in reason(decision, "probabilities")
 
 
 def test_scores_that_are_not_a_number_are_refused(root: Path) -> None:
-    decision = gate(_with_model(root, lambda stored: stored | {"intercept": float("nan")}))
-    assert {"stored bytes", "probabilities", "ranking", "earns something", "directions"} <= failed(decision)
+    decision = gate(_scored_by(root, lambda columns, rows: np.full(rows, np.nan)))
+    wanted = {"stored bytes", "probabilities", "ranking", "no overfitting", "calibration", "earns something", "slices"}
+    assert wanted | {"directions", "invariance"} <= failed(decision)
 
 
 def test_an_exception_in_scoring_is_a_refusal_with_its_text(root: Path) -> None:
-    def cut_short(stored: dict[str, Any]) -> dict[str, Any]:
-        curve = {"knots": [0.0, 1.0, 2.0], "points": [0.0], "missing": 0.0}
-        return stored | {"numbers": {"usage": curve}}
+    def broken(columns: Any, rows: int) -> np.ndarray:
+        raise RuntimeError("a tree that leads nowhere")
 
-    decision = gate(_with_model(root, cut_short))
-    assert not decision.promote
-    assert "fp and xp are not of the same length" in reason(decision, "probabilities")
+    decision = gate(_scored_by(root, broken))
+    assert reason(decision, "probabilities") == "RuntimeError: a tree that leads nowhere"
+    assert failed(decision) >= {"stored bytes", "earns something", "earns as the rule", "directions", "invariance"}
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        {"intercept": float("nan")},
+        {"numbers": {"usage": {"knots": [0.0, 1.0, 2.0], "points": [0.0], "missing": 0.0}}},
+        {"rung": "pickle"},
+    ],
+)
+def test_a_stored_model_that_is_none_is_refused_by_every_check_that_asks_it(
+    root: Path, spoiled: dict[str, Any]
+) -> None:
+    dataset = world.company()
+    stored = world.card(dataset).as_dict() | spoiled
+    folder = world.folder_of_bytes(root, dataset, json.dumps(stored).encode())
+    decision = gate(_instead(world.case(root, dataset, world.card(dataset)), folder=folder))
+    assert failed(decision) >= {"stored bytes", "probabilities", "earns something", "directions", "invariance"}
 
 
 def test_a_model_that_reads_a_column_that_nobody_declared_is_refused(root: Path) -> None:
@@ -242,13 +282,11 @@ def test_a_rung_that_the_evaluation_did_not_choose_is_refused(root: Path) -> Non
     assert failed(decision) == {"simplest rung"}
 
 
-def test_a_score_that_depends_on_the_neighbours_or_on_the_name_is_refused(root: Path) -> None:
-    dataset = world.company()
-    honest = world.case(root, dataset, world.card(dataset))
-    for fake in (_ByPlace(), _ByName()):
-        spoiled = replace(honest)
-        spoiled.__dict__["release"] = replace(honest.release, scorer=fake)
-        assert keeps_its_answers(spoiled, GateRules())[0] is False
+@pytest.mark.parametrize("probability", [_by_place, _by_name])
+def test_a_score_that_depends_on_the_neighbours_or_on_the_name_is_refused(
+    root: Path, probability: Callable[[Any, int], np.ndarray]
+) -> None:
+    assert "invariance" in failed(gate(_scored_by(root, probability)))
 
 
 # ---- files that must be refused
@@ -465,28 +503,6 @@ def test_a_promotion_with_a_failed_or_a_forgotten_check_cannot_even_be_made() ->
 # ---- fakes
 
 
-class _ByPlace:
-    """Scores a customer by where the row stands."""
-
-    name = "logistic"
-    fields = ()
-
-    def probability(self, columns: Any, rows: int) -> np.ndarray:
-        return np.linspace(0, 1, rows)
-
-
-class _ByName:
-    """Scores a customer by the name, where it can see one."""
-
-    name = "logistic"
-    fields = ()
-
-    def probability(self, columns: Any, rows: int) -> np.ndarray:
-        if "customer_id" not in columns:
-            return np.full(rows, 0.5)
-        return np.array([int(name[1:]) for name in columns["customer_id"]]) / 1e5
-
-
 def _points_that_say_all() -> tuple[Points, ...]:
     """The truth in steps, fine enough to be as good as a model."""
     payments = [Points(Where("failed_payments", ">=", n), 10) for n in (1, 2, 3, 4, 5)]
@@ -498,12 +514,12 @@ def _instead(judged: Case, *, folder: Path) -> Case:
     return replace(judged, candidate=replace(judged.candidate, folder=folder))
 
 
-def _with_model(root: Path, spoil: Callable[[dict[str, Any]], dict[str, Any]]) -> Case:
-    """A candidate whose stored model was spoiled by whoever wrote it, digests and all."""
+def _scored_by(root: Path, probability: Callable[[Any, int], np.ndarray]) -> Case:
+    """A candidate whose stored model answers as a function does."""
     dataset = world.company()
-    spoiled = spoil(world.card(dataset).as_dict())
-    folder = world.folder_of_bytes(root, dataset, json.dumps(spoiled).encode())
-    return _instead(world.case(root, dataset, world.card(dataset)), folder=folder)
+    judged = world.case(root, dataset, world.card(dataset))
+    judged.__dict__["release"] = replace(judged.release, scorer=_Answering(probability))
+    return judged
 
 
 def _without_release(dataset: Any, tmp_path: Path) -> Case:

@@ -182,6 +182,15 @@ def test_a_rollback_mends_a_damaged_pointer_and_gives_no_generation_twice(tmp_pa
     assert rollback(tmp_path, "and one further", at=AT).release == first.id
 
 
+def test_a_pointer_that_was_removed_is_not_taken_for_one_that_never_was(tmp_path: Path) -> None:
+    first, second = crowned(tmp_path, 2)
+    (tmp_path / "current.json").unlink()
+    with pytest.raises(ReleaseError, match="although there is a copy of it"):
+        promote(tmp_path, first.id, 0, "as if it were the first", at=AT)
+    assert [entry.release for entry in entries_to_serve(tmp_path)] == [second.id, first.id]
+    assert rollback(tmp_path, "mend it", at=AT).release == second.id
+
+
 def test_a_pointer_whose_copy_is_lost_too_is_mended_by_naming_a_release(tmp_path: Path) -> None:
     first, _ = crowned(tmp_path, 2)
     for name in ("current.json", "current.copy.json"):

@@ -303,7 +303,7 @@ def _declared(customers: int, months: int, seed: int) -> Dataset:
             offer_cost=20,
             acceptance=0.35,
             stayer_acceptance=0.25,
-            value=Value(times=8, field="monthly_price"),
+            value=Value(times=10, field="monthly_price"),
             budget_share=0.05,
         ),
         rule=RULE,

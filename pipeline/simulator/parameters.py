@@ -58,9 +58,9 @@ class WorldParameters:
     customers: int = 20_000
     seed: int = 7
     first: str = "2024-01"
-    sign_up_share: float = 0.031
-    base_log_odds: float = -4.1
-    trait_sd: float = 0.15
+    sign_up_share: float = 0.036
+    base_log_odds: float = -3.95
+    trait_sd: float = 0.12
     courtesy_share: float = 0.01
     late_share: float = 0.004
     dirt_share: float = 0.004

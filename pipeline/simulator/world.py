@@ -152,4 +152,4 @@ def _recorded(
 
 def _drifted(pressure: FloatArray, draws: Draws) -> FloatArray:
     regions = np.arange(len(pressure), dtype=np.int64)
-    return _USUAL_PRESSURE + 0.8 * (pressure - _USUAL_PRESSURE) + 0.05 * draws.normal("competitor", regions)
+    return _USUAL_PRESSURE + 0.8 * (pressure - _USUAL_PRESSURE) + 0.04 * draws.normal("competitor", regions)

@@ -1,0 +1,227 @@
+"""What follows from the evidence: nothing, watch, retrain, roll back, or the rule answers. With reasons, and calmly.
+
+Evidence comes once a month and by kind. A table says how often in the last months a kind must have been seen, the
+latest month among them, before it leads to an action. The gravest action wins. It does not flap:
+
+- a fallback holds until a gate has passed a release since: silence alone proves nothing, for a rule that answers has
+  no model to fail;
+- evidence against a release that no longer serves leads to nothing but watching: labels mature months late, and would
+  stop the new release for the faults of the old one;
+- training is not asked for again within `rest_months`: until more labels mature, it would learn the same;
+- nobody stops watching before `quiet_months` quiet months.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+from typing import Any, Literal
+
+from pipeline.calendar import month_after
+
+EvidenceKind = Literal[
+    "drift",
+    "score_drift",
+    "skew",
+    "estimated_loss",
+    "realised_loss",
+    "realised_loss_beyond_margin",
+    "realised_below_estimate",
+    "worse_than_previous_release",
+    "calibration_drift",
+    "volume",
+    "quarantine",
+    "stale_model",
+    "service",
+]
+
+
+class Action(IntEnum):
+    """What to do, mildest first."""
+
+    NOTHING = 0
+    WATCH = 1
+    RETRAIN = 2
+    ROLL_BACK = 3
+    FALL_BACK = 4
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Something seen in a month, in a sentence; one for each cause.
+
+    Args:
+        month: when it was seen.
+        kind: which line of the table it belongs to.
+        says: what was seen, how much, and where to look.
+        release: the release it speaks against; empty where it speaks against none, as damaged data does.
+    """
+
+    month: str
+    kind: EvidenceKind
+    says: str
+    release: str = ""
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """`times` or more of the last `months`, the latest among them, lead to `action`."""
+
+    kind: EvidenceKind
+    action: Action
+    times: int = 1
+    months: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionRules:
+    """Which evidence leads to what.
+
+    Money decides what is stopped, and money that was lost decides at once. What was only estimated, or only looks
+    different, leads to a new training, which the gate will judge. Damage to the data is nothing a model can learn away:
+    it is watched, and mended at the source.
+    """
+
+    triggers: tuple[Trigger, ...] = (
+        Trigger("realised_loss_beyond_margin", Action.FALL_BACK),
+        Trigger("worse_than_previous_release", Action.ROLL_BACK),
+        Trigger("skew", Action.ROLL_BACK, times=2, months=3),
+        Trigger("realised_loss", Action.RETRAIN),
+        Trigger("realised_below_estimate", Action.RETRAIN),
+        Trigger("estimated_loss", Action.RETRAIN, times=2, months=3),
+        Trigger("calibration_drift", Action.RETRAIN, times=2, months=3),
+        Trigger("score_drift", Action.RETRAIN, times=2, months=3),
+        Trigger("drift", Action.RETRAIN, times=2, months=3),
+        Trigger("stale_model", Action.RETRAIN),
+        *(
+            Trigger(kind, Action.WATCH)
+            for kind in ("drift", "score_drift", "skew", "estimated_loss", "calibration_drift")
+        ),
+        *(Trigger(kind, Action.WATCH) for kind in ("volume", "quarantine", "service")),
+    )
+    quiet_months: int = 2
+    rest_months: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Circumstances:
+    """What is possible.
+
+    Args:
+        release: the release that serves, or would if the rule did not.
+        can_roll_back: whether an earlier release is there that verifies.
+        gate_passed: whether a gate has passed a release since the rule was ordered to answer.
+    """
+
+    release: str = ""
+    can_roll_back: bool = False
+    gate_passed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitoringDecision:
+    """What to do after a month, and why.
+
+    Args:
+        since: the first month of an action that goes on without a break.
+        starts_training: whether a training is asked for now; also where the rule must answer meanwhile.
+        last_training: the last month that asked for one, None where none did.
+        quiet_months: how many months running spoke for nothing.
+    """
+
+    month: str
+    action: Action
+    reasons: tuple[str, ...]
+    since: str
+    starts_training: bool = False
+    last_training: str | None = None
+    quiet_months: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values that JSON can hold; the action by its name in small letters."""
+        return asdict(self) | {"action": self.action.name.lower(), "reasons": list(self.reasons)}
+
+
+def decision_from_dict(stored: Mapping[str, Any]) -> MonitoringDecision:
+    """The inverse of `MonitoringDecision.as_dict`."""
+    action, reasons = Action[str(stored["action"]).upper()], tuple(stored["reasons"])
+    return MonitoringDecision(**(dict(stored) | {"action": action, "reasons": reasons}))
+
+
+def decide(
+    month: str,
+    evidence: Sequence[Evidence],
+    previous: MonitoringDecision | None = None,
+    *,
+    circumstances: Circumstances | None = None,
+    rules: DecisionRules | None = None,
+) -> MonitoringDecision:
+    """The decision after `month`.
+
+    Args:
+        month: the month that closed.
+        evidence: of this month and of those before; later ones and those too old to matter are ignored.
+        previous: the decision after the month before.
+        circumstances: what is possible.
+        rules: the table.
+    """
+    now, rules = circumstances or Circumstances(), rules or DecisionRules()
+    fired = [found for trigger in rules.triggers if (found := _fired(trigger, month, evidence, now)) is not None]
+    quiet_months = 0 if fired else (previous.quiet_months if previous else rules.quiet_months) + 1
+    gravest = max((action for action, _ in fired), default=Action.NOTHING)
+    told = tuple(dict.fromkeys(says for action, reasons in fired if action is gravest for says in reasons))
+    action, reasons = _held(gravest, told, previous, now, still_watched=quiet_months < rules.quiet_months)
+    wants_training = action >= Action.RETRAIN
+    rested = _has_rested(month, previous, rules)
+    if action is Action.RETRAIN and not rested and previous is not None:
+        action, reasons = Action.WATCH, (*reasons, f"the training of {previous.last_training} must show first")
+    starts_training = wants_training and rested
+    return MonitoringDecision(
+        month=month,
+        action=action,
+        reasons=reasons,
+        since=previous.since if previous is not None and previous.action is action else month,
+        starts_training=starts_training,
+        last_training=month if starts_training else previous.last_training if previous else None,
+        quiet_months=quiet_months,
+    )
+
+
+def _fired(
+    trigger: Trigger, month: str, evidence: Sequence[Evidence], now: Circumstances
+) -> tuple[Action, tuple[str, ...]] | None:
+    """What a line of the table leads to, and why; None where it is not met."""
+    first = month_after(month, 1 - trigger.months)
+    seen = [each for each in evidence if each.kind == trigger.kind and first <= each.month <= month]
+    if trigger.action > Action.WATCH:
+        seen = [each for each in seen if each.release in ("", now.release)]
+    latest = tuple(each.says for each in seen if each.month == month)
+    times = len({each.month for each in seen})
+    if not latest or times < trigger.times:
+        return None
+    counted = (f"seen in {times} of the last {trigger.months} months",) if trigger.months > 1 else ()
+    if trigger.action is Action.ROLL_BACK and not now.can_roll_back:
+        return Action.FALL_BACK, (*latest, *counted, "there is no earlier release to go back to")
+    return trigger.action, (*latest, *counted)
+
+
+def _held(
+    action: Action,
+    reasons: tuple[str, ...],
+    previous: MonitoringDecision | None,
+    now: Circumstances,
+    *,
+    still_watched: bool,
+) -> tuple[Action, tuple[str, ...]]:
+    """The action, or the one before where it is too early to end it."""
+    if previous is None:
+        return action, reasons
+    if previous.action is Action.FALL_BACK and action < Action.FALL_BACK and not now.gate_passed:
+        return Action.FALL_BACK, (*reasons, f"the rule answers since {previous.since}, and no gate has passed yet")
+    if action is Action.NOTHING and previous.action > Action.NOTHING and still_watched:
+        return Action.WATCH, (f"watched on after {previous.action.name.lower()} in {previous.month}",)
+    return action, reasons
+
+
+def _has_rested(month: str, previous: MonitoringDecision | None, rules: DecisionRules) -> bool:
+    last = previous.last_training if previous else None
+    return last is None or month > month_after(last, rules.rest_months)

@@ -1,0 +1,139 @@
+"""What follows from the evidence, month by month."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitoring.decisions import (
+    Action,
+    Circumstances,
+    DecisionRules,
+    Evidence,
+    EvidenceKind,
+    MonitoringDecision,
+    decide,
+    decision_from_dict,
+)
+from tests.monitored_months import months_after
+
+SERVING = Circumstances(release="r2", can_roll_back=True)
+
+
+def seen(month: str, kind: EvidenceKind, release: str = "r2") -> Evidence:
+    return Evidence(month, kind, f"{kind} in {month}", release)
+
+
+def after(
+    month: str, *evidence: Evidence, previous: MonitoringDecision | None = None, **now: object
+) -> MonitoringDecision:
+    circumstances = Circumstances(**({"release": "r2", "can_roll_back": True} | now))
+    return decide(month, evidence, previous, circumstances=circumstances)
+
+
+def played(by_month: dict[str, list[EvidenceKind]], months: list[str]) -> list[MonitoringDecision]:
+    evidence = [seen(month, kind) for month, kinds in by_month.items() for kind in kinds]
+    decisions: list[MonitoringDecision] = []
+    for month in months:
+        decisions.append(decide(month, evidence, decisions[-1] if decisions else None, circumstances=SERVING))
+    return decisions
+
+
+def test_a_quiet_month_leads_to_nothing() -> None:
+    assert (after("2025-03").action, after("2025-03").reasons) == (Action.NOTHING, ())
+
+
+def test_drift_is_watched_once_and_learned_when_it_stays() -> None:
+    first, second = played({"2025-03": ["drift"], "2025-04": ["drift"]}, ["2025-03", "2025-04"])
+    assert (first.action, second.action) == (Action.WATCH, Action.RETRAIN)
+    assert second.reasons == ("drift in 2025-04", "seen in 2 of the last 3 months")
+
+
+def test_what_was_seen_before_and_not_in_the_latest_month_starts_nothing() -> None:
+    decision = played({"2025-03": ["drift"], "2025-04": ["drift"]}, ["2025-05"])[0]
+    assert decision.action is Action.NOTHING
+
+
+def test_money_lost_beyond_the_margin_stops_the_model_at_once_and_trains_another() -> None:
+    decision = after("2025-03", seen("2025-03", "realised_loss_beyond_margin"), seen("2025-03", "drift"))
+    assert (decision.action, decision.starts_training) == (Action.FALL_BACK, True)
+    assert decision.reasons == ("realised_loss_beyond_margin in 2025-03",)
+
+
+def test_the_rule_answers_until_a_gate_has_passed_however_quiet_it_is() -> None:
+    decision = after("2025-03", seen("2025-03", "realised_loss_beyond_margin"))
+    for month in months_after("2025-04", 6):
+        decision = after(month, previous=decision)
+        assert (decision.action, decision.since) == (Action.FALL_BACK, "2025-03")
+    back = after("2025-10", previous=decision, gate_passed=True)
+    assert back.action in (Action.NOTHING, Action.WATCH)
+
+
+def test_late_labels_of_an_old_release_do_not_stop_the_new_one() -> None:
+    fallen = after("2025-03", seen("2025-03", "realised_loss_beyond_margin", "r2"))
+    late = seen("2025-04", "realised_loss_beyond_margin", "r2")
+    back = after("2025-04", late, previous=fallen, release="r3", gate_passed=True)
+    assert back.action is Action.WATCH
+
+
+def test_a_release_worse_than_the_one_before_goes_back_or_to_the_rule() -> None:
+    worse = seen("2025-03", "worse_than_previous_release")
+    assert after("2025-03", worse).action is Action.ROLL_BACK
+    alone = after("2025-03", worse, can_roll_back=False)
+    assert alone.action is Action.FALL_BACK
+    assert alone.reasons[-1] == "there is no earlier release to go back to"
+
+
+def test_a_training_is_given_time_to_show() -> None:
+    months = months_after("2025-03", 5)
+    decisions = played({month: ["realised_loss"] for month in months}, months)
+    assert [decision.starts_training for decision in decisions] == [True, False, False, True, False]
+    assert decisions[1].action is Action.WATCH
+    assert decisions[1].reasons[-1] == "the training of 2025-03 must show first"
+
+
+def test_watching_ends_after_two_quiet_months() -> None:
+    decisions = played({"2025-03": ["quarantine"]}, months_after("2025-03", 4))
+    assert [d.action for d in decisions] == [Action.WATCH, Action.WATCH, Action.NOTHING, Action.NOTHING]
+
+
+def test_evidence_every_other_month_does_not_flap() -> None:
+    months = months_after("2025-01", 12)
+    decisions = played({month: ["quarantine"] for month in months[::2]}, months)
+    assert {decision.action for decision in decisions} == {Action.WATCH}
+    assert decisions[-1].since == "2025-01"
+
+
+def test_evidence_of_months_to_come_is_not_known() -> None:
+    assert after("2025-03", seen("2025-04", "realised_loss_beyond_margin")).action is Action.NOTHING
+
+
+def test_a_decision_survives_json() -> None:
+    decision = after("2025-03", seen("2025-03", "drift"))
+    stored = json.loads(json.dumps(decision.as_dict()))
+    assert (stored["action"], decision_from_dict(stored)) == ("watch", decision)
+
+
+KINDS = sorted({trigger.kind for trigger in DecisionRules().triggers})
+
+
+@given(st.lists(st.sets(st.sampled_from(KINDS), max_size=3), min_size=1, max_size=24))
+def test_whatever_happens_trainings_keep_their_distance_and_actions_their_reasons(
+    history: list[set[EvidenceKind]],
+) -> None:
+    months = months_after("2024-01", len(history))
+    decisions = played(dict(zip(months, map(sorted, history), strict=True)), months)
+    trained = [place for place, decision in enumerate(decisions) if decision.starts_training]
+    assert all(
+        later - earlier > DecisionRules().rest_months for earlier, later in zip(trained, trained[1:], strict=False)
+    )
+    assert all(decision.reasons for decision in decisions if decision.action > Action.NOTHING)
+    fallen = next((place for place, decision in enumerate(decisions) if decision.action is Action.FALL_BACK), None)
+    if fallen is not None:
+        assert {decision.action for decision in decisions[fallen:]} == {Action.FALL_BACK}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_evidence_leads_somewhere(kind: EvidenceKind) -> None:
+    assert after("2025-03", seen("2025-03", kind)).action > Action.NOTHING

@@ -1,0 +1,123 @@
+"""What can be said of a month before its labels are known, and what cannot."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from monitoring.estimated import Labelled, Unlabelled, cbpe, density_ratio, pape, recalibrated
+from pipeline.economics import FloatArray, Payoffs
+
+ROUNDS = 40
+
+
+def logistic(z: FloatArray) -> FloatArray:
+    return 1 / (1 + np.exp(-z))
+
+
+class World:
+    """Customers of a month: two features, of which the model knows how they lead to churn, or thinks that it does."""
+
+    def __init__(
+        self, rows: int, seed: int, *, moved: float = 0.0, exaggerates: float = 1.0, concept: float = 0.0
+    ) -> None:
+        random = np.random.default_rng(seed)
+        self.features = random.normal(size=(rows, 2))
+        self.features[:, 0] += moved
+        first, second = self.features.T
+        self.probability = logistic(exaggerates * (-2.5 + first + 0.5 * second))
+        # where the first feature is high, an effect that the model has not: unseen while few customers are there
+        chance = logistic(-2.5 + first + 0.5 * second - 1.0 * np.maximum(first - 1, 0) + concept * second)
+        self.churned = (random.random(rows) < chance).astype(np.float64)
+        self.payoffs = Payoffs(np.full(rows, 100.0), np.full(rows, 10.0))
+
+    def labelled(self) -> Labelled:
+        return Labelled(self.probability, self.churned, self.features)
+
+    def unlabelled(self) -> Unlabelled:
+        return Unlabelled(self.probability, self.payoffs, self.features, len(self.probability) // 10)
+
+    def roc_auc(self) -> float:
+        return float(roc_auc_score(self.churned, self.probability))
+
+    def profit(self) -> float:
+        best = np.argsort(-self.probability, kind="stable")[: len(self.probability) // 10]
+        return float(np.where(self.churned[best] == 1, 100.0, -10.0).sum())
+
+
+def test_two_customers_are_estimated_as_worked_by_hand() -> None:
+    # so many labelled rows, calibrated exactly, that recalibration changes nothing
+    known = Labelled(np.repeat([0.2, 0.8], 10_000), np.tile([1.0, 0, 0, 0, 0], 4_000), np.zeros((20_000, 1)))
+    known = Labelled(known.probability, np.r_[known.churned[:10_000], 1 - known.churned[10_000:]], known.features)
+    month = Unlabelled(
+        np.array([0.2, 0.8]), Payoffs(np.array([50.0, 50.0]), np.array([10.0, 10.0])), np.zeros((2, 1)), 1
+    )
+    metrics = cbpe(known, month, seed=1, rounds=ROUNDS).metrics
+    # one leaves and the other stays: with 0.8 x 0.8 the right way round, with 0.2 x 0.2 the wrong one
+    assert metrics["roc_auc"].value == pytest.approx(0.64 / 0.68, abs=0.005)
+    assert metrics["brier"].value == pytest.approx(0.2 * 0.8, abs=0.005)
+    assert metrics["log_loss"].value == pytest.approx(-(0.8 * np.log(0.8) + 0.2 * np.log(0.2)), abs=0.01)
+    assert metrics["profit"].value == pytest.approx(0.8 * 50 - 0.2 * 10, abs=0.5)
+
+
+@pytest.mark.parametrize("method", [cbpe, pape])
+def test_a_calm_month_turns_out_as_estimated(method) -> None:
+    known, month = World(12_000, 1), World(20_000, 2)
+    metrics = method(known.labelled(), month.unlabelled(), seed=3, rounds=ROUNDS).metrics
+    assert metrics["roc_auc"].value == pytest.approx(month.roc_auc(), abs=0.015)
+    assert metrics["profit"].value == pytest.approx(month.profit(), rel=0.08)
+    assert metrics["roc_auc"].low < month.roc_auc() < metrics["roc_auc"].high
+
+
+def test_a_model_that_exaggerates_is_taken_at_what_it_was_worth() -> None:
+    known, month = World(12_000, 1, exaggerates=2.0), World(20_000, 2, exaggerates=2.0)
+    found = cbpe(known.labelled(), month.unlabelled(), seed=3, rounds=ROUNDS).metrics["brier"]
+    assert found.value == pytest.approx(((month.probability - month.churned) ** 2).mean(), rel=0.05)
+
+
+def test_other_customers_are_seen_by_pape_and_not_by_cbpe() -> None:
+    known, month = World(20_000, 1), World(20_000, 2, moved=1.0)
+    realised = ((month.probability - month.churned) ** 2).mean()
+    blind, seeing = (f(known.labelled(), month.unlabelled(), seed=3, rounds=ROUNDS) for f in (cbpe, pape))
+    assert abs(seeing.metrics["brier"].value - realised) < abs(blind.metrics["brier"].value - realised)
+    assert seeing.domain_auc > 0.7
+    assert seeing.effective_share < 0.8
+
+
+def test_other_reasons_to_leave_are_seen_by_neither() -> None:
+    known, month = World(12_000, 1), World(20_000, 2, concept=-1.0)
+    for method in (cbpe, pape):
+        assert (
+            method(known.labelled(), month.unlabelled(), seed=3, rounds=ROUNDS).metrics["roc_auc"].low > month.roc_auc()
+        )
+
+
+def test_weights_of_the_same_customers_are_even_and_nobody_speaks_for_more_than_twenty() -> None:
+    random = np.random.default_rng(4)
+    same, auc = density_ratio(random.normal(size=(4_000, 2)), random.normal(size=(4_000, 2)), seed=5)
+    assert (float(same.mean()), auc) == (pytest.approx(1.0), pytest.approx(0.5, abs=0.03))
+    other, _ = density_ratio(random.normal(size=(4_000, 1)), random.normal(3.0, 1.0, (4_000, 1)), seed=5)
+    assert other.max() * 1.0 <= 20 / np.minimum(other, 20).mean() * other.mean() * 20
+
+
+def test_the_same_seed_gives_the_same_estimate() -> None:
+    known, month = World(1_000, 1).labelled(), World(1_000, 2).unlabelled()
+    assert pape(known, month, seed=7, rounds=5) == pape(known, month, seed=7, rounds=5)
+
+
+def test_a_month_in_which_nobody_can_be_contacted_earns_nothing() -> None:
+    month = World(500, 2)
+    empty = Unlabelled(month.probability, month.payoffs, month.features, 0)
+    assert cbpe(World(500, 1).labelled(), empty, seed=1, rounds=5).metrics["profit"].value == 0.0
+
+
+@given(st.integers(0, 10_000))
+def test_recalibration_never_changes_the_order(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    p = random.beta(1, 8, 300)
+    known = Labelled(p, (random.random(300) < p**2).astype(np.float64), np.zeros((300, 1)))
+    asked = np.sort(random.random(50))
+    found = recalibrated(known, asked, np.ones(300))
+    assert (np.diff(found) >= -1e-12).all()
+    assert ((found > 0) & (found < 1)).all()

@@ -1,0 +1,104 @@
+"""Sketches: what is kept of a month, worked out by hand on a few rows."""
+
+import json
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from upath import UPath
+
+from monitoring.sketches import LEVELS, MISSING, UNKNOWN, Sketch, parquet_sketch, sketch_from_dict, sketch_of
+from pipeline.feature_kinds import Field
+
+NUMBER, OTHER = Field(name="bill", kind="number"), Field(name="age", kind="number")
+CATEGORY = Field(name="plan", kind="category", categories=("basic", "plus"))
+
+
+def sketched(columns: dict[str, list[object]], *fields: Field) -> Sketch:
+    rows = pa.table(columns)
+    with duckdb.connect() as connection:
+        connection.register("rows", rows)
+        return sketch_of(connection, "rows", fields, key="2025-03")
+
+
+def test_a_number_keeps_its_mean_spread_missing_and_zero_shares() -> None:
+    number = sketched({"bill": [0.0, 2.0, 4.0, None, float("nan")]}, NUMBER).numbers["bill"]
+    assert (number.mean, number.missing_share) == (2.0, 0.4)  # NaN is no value either
+    assert number.sd == pytest.approx((8 / 3) ** 0.5, rel=1e-5)
+    assert number.zero_share == pytest.approx(1 / 3, rel=1e-5)
+
+
+def test_quantiles_are_values_that_exist() -> None:
+    number = sketched({"bill": [1.0, 2.0, 3.0, 4.0]}, NUMBER).numbers["bill"]
+    assert number.quantiles == (1.0,) * 25 + (2.0,) * 25 + (3.0,) * 25 + (4.0,) * 25
+
+
+def test_a_category_keeps_the_shares_of_its_values_of_unknown_ones_and_of_missing_ones() -> None:
+    shares = sketched({"plan": ["basic", "basic", "plus", "gold", None]}, CATEGORY).categories["plan"]
+    assert shares == {"basic": 0.4, "plus": 0.2, UNKNOWN: 0.2, MISSING: 0.2}
+
+
+def test_correlations_are_pearsons() -> None:
+    x, y = [1.0, 2.0, 3.0, 4.0], [2.0, 1.0, 4.0, 3.0]
+    sketch = sketched({"bill": x, "age": y}, NUMBER, OTHER)
+    assert sketch.correlations == {("age", "bill"): pytest.approx(0.6)}
+
+
+def test_one_customer_with_an_absurd_value_does_not_make_the_correlation() -> None:
+    random = np.random.default_rng(1)
+    x, y = random.normal(size=(2, 1000))
+    x[0] = y[0] = 1e6
+    sketch = sketched({"bill": list(x), "age": list(y)}, NUMBER, OTHER)
+    assert abs(sketch.correlations["age", "bill"] or 1.0) < 0.1
+
+
+def test_a_column_that_went_missing_has_no_quantiles_and_no_correlations() -> None:
+    sketch = sketched({"bill": pa.array([None, None], pa.float64()), "age": [1.0, 2.0]}, NUMBER, OTHER)
+    number = sketch.numbers["bill"]
+    assert (number.quantiles, number.mean, number.sd, number.missing_share) == ((), None, None, 1.0)
+    assert sketch.correlations == {("age", "bill"): None}
+
+
+def test_a_table_without_rows_has_a_sketch() -> None:
+    sketch = sketched({"bill": pa.array([], pa.float64()), "plan": pa.array([], pa.string())}, NUMBER, CATEGORY)
+    assert (sketch.rows, sketch.numbers["bill"].quantiles, sketch.categories["plan"]["basic"]) == (0, (), 0.0)
+
+
+def test_names_that_look_like_sql_are_names() -> None:
+    field = Field(name='a"; DROP', kind="category", categories=("it's",))
+    assert sketched({'a"; DROP': ["it's", "it's"]}, field).categories['a"; DROP']["it's"] == 1.0
+
+
+def test_a_sketch_survives_json_with_its_keys_in_any_order() -> None:
+    columns = {"bill": [1.0, 2.5, None], "age": [3.0, 1.0, 2.0], "plan": ["basic", "gold", None]}
+    sketch = sketched(columns, NUMBER, OTHER, CATEGORY)
+    assert sketch_from_dict(json.loads(json.dumps(sketch.as_dict(), sort_keys=True, allow_nan=False))) == sketch
+
+
+def test_a_slice_is_sketched_by_a_condition(tmp_path: Path) -> None:
+    path = UPath(tmp_path / "it's here.parquet")
+    pq.write_table(pa.table({"bill": [1.0, 3.0, 5.0], "plan": ["basic", "plus", "plus"]}), str(path))
+    sketch = parquet_sketch(path, [NUMBER], key="2025-03", where="plan = 'plus'")
+    assert (sketch.rows, sketch.numbers["bill"].mean) == (2, 4.0)
+
+
+@pytest.mark.parametrize("rows", [10, 20_000])
+def test_the_size_does_not_grow_with_the_rows(rows: int) -> None:
+    random = np.random.default_rng(2)
+    fields = [Field(name=f"n{i}", kind="number") for i in range(20)]
+    sketch = sketched({field.name: random.lognormal(size=rows) for field in fields}, *fields)
+    assert len(json.dumps(sketch.as_dict())) < 30_000
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=1, max_size=60))
+def test_quantiles_never_fall_and_shares_are_shares(values: list[float | None]) -> None:
+    number = sketched({"bill": pa.array(values, pa.float64())}, NUMBER).numbers["bill"]
+    assert list(number.quantiles) == sorted(number.quantiles)
+    assert len(number.quantiles) == (LEVELS if any(v is not None for v in values) else 0)
+    assert 0 <= number.missing_share <= 1
+    assert 0 <= number.zero_share <= 1
