@@ -34,9 +34,10 @@ class GateRules:
     calibration_ratio_low: float = 0.8
     calibration_ratio_high: float = 1.25
 
-    # 1 is perfect; below, high and low probabilities are exaggerated and expected values with them.
+    # 1 is perfect. Below it, high and low probabilities are exaggerated and contacts are promised that do not pay; above
+    # it they are too timid, which costs less.
     calibration_slope_low: float = 0.8
-    calibration_slope_high: float = 1.25
+    calibration_slope_high: float = 1.5
 
     # Mean distance of predicted and observed rates in ten bins, as a share of the base rate.
     most_calibration_error_share: float = 0.25

@@ -1,0 +1,216 @@
+"""Fitting a rung: calibrated on later rows, the same bytes every time, and nothing that needs our code to load."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.calendar import SingleSnapshot
+from pipeline.label_kinds import ColumnLabel
+from pipeline.scoring import RuleScorer, RungName, log_odds, model_bytes, scorer_from_bytes
+from pipeline.search import dealt
+from pipeline.settings import Settings
+from pipeline.splits import Split
+from pipeline.training import TRUSTED_TYPES, FittedRung, calibrated, cross_validated, fit_rung
+from tests.made_up_customers import (
+    DATASET,
+    FIELDS,
+    NAMES,
+    QUICK,
+    customers,
+    made_up,
+    made_up_split,
+    made_up_without_time,
+)
+
+MODELS: tuple[RungName, ...] = ("logistic", "boosting")
+SMALL = Settings(search_candidates=1, search_rows=1_000)
+
+
+@pytest.fixture(scope="module")
+def rungs() -> dict[str, FittedRung]:
+    split = made_up_split()
+    return {name: fit_rung(name, DATASET, split, QUICK) for name in ("rule", *MODELS)}
+
+
+def log_loss(rows: pd.DataFrame, probability: Any) -> float:
+    return float(-np.log(np.where(rows["churned"], probability, 1 - probability)).mean())
+
+
+def test_each_model_beats_the_rule_and_the_rule_beats_a_constant_on_later_rows(rungs: dict[str, FittedRung]) -> None:
+    rows = customers(5_000, seed=50, snapshot="2024-09")
+    loss = {name: log_loss(rows, rung.scorer.probability(rows, len(rows))) for name, rung in rungs.items()}
+    constant = log_loss(rows, np.full(len(rows), made_up_split().train["churned"].mean()))
+    assert max(loss["logistic"], loss["boosting"]) < loss["rule"] < constant
+
+
+@pytest.mark.parametrize("name", ["rule", *MODELS])
+def test_a_rung_brought_back_from_its_bytes_says_what_was_fitted(rungs: dict[str, FittedRung], name: str) -> None:
+    rows = customers(1_000, seed=51)
+    again = scorer_from_bytes(model_bytes(rungs[name].scorer), FIELDS)
+    assert again.name == name
+    assert model_bytes(again) == model_bytes(rungs[name].scorer)
+    np.testing.assert_allclose(again.probability(rows, 1_000), rungs[name].offline_probability(rows), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_rung_says_what_it_tried_and_what_it_chose(rungs: dict[str, FittedRung], name: str) -> None:
+    rung = rungs[name]
+    assert len(rung.search) == QUICK.search_candidates
+    assert rung.parameters == min(rung.search, key=lambda tried: tried["log_loss"])["parameters"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_test_rows_play_no_part_in_the_fit(rungs: dict[str, FittedRung], name: RungName) -> None:
+    blinded = replace(made_up_split(), test=pd.DataFrame())
+    assert model_bytes(fit_rung(name, DATASET, blinded, QUICK).scorer) == model_bytes(rungs[name].scorer)
+
+
+def test_a_fit_repeats_to_the_last_byte_with_other_threads_and_in_another_process(rungs: dict[str, FittedRung]) -> None:
+    found = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", "from tests.test_training import digests; print(digests(threads=1))"],
+        env=os.environ | {"PYTHONHASHSEED": "4711", "OMP_NUM_THREADS": "2"},
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    here = [hashlib.sha256(model_bytes(rungs[name].scorer)).hexdigest() for name in MODELS]
+    assert found.stdout.strip() == str(here)
+
+
+def digests(threads: int) -> list[str]:
+    settings = QUICK.model_copy(update={"threads": threads})
+    rungs = [fit_rung(name, DATASET, made_up_split(), settings) for name in MODELS]
+    return [hashlib.sha256(model_bytes(rung.scorer)).hexdigest() for rung in rungs]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_another_seed_may_give_another_model_but_the_same_sense(rungs: dict[str, FittedRung], name: RungName) -> None:
+    rows = customers(1_000, seed=51)
+    other = fit_rung(name, DATASET, made_up_split(), QUICK.model_copy(update={"seed": 8}))
+    p, q = rungs[name].scorer.probability(rows, 1_000), other.scorer.probability(rows, 1_000)
+    assert np.corrcoef(log_odds(p), log_odds(q))[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_more_rows_are_used_than_the_settings_allow(name: RungName) -> None:
+    rung = fit_rung(name, DATASET, made_up_split(), SMALL.model_copy(update={"training_rows": 1_000}))
+    everything = fit_rung(name, DATASET, made_up_split(), SMALL)
+    assert model_bytes(rung.scorer) != model_bytes(everything.scorer)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("kind", ["number", "category"])
+def test_numbers_alone_or_categories_alone_are_enough(name: RungName, kind: str) -> None:
+    kept = {f.name for f in FIELDS if f.kind == kind}
+    features = tuple(feature for feature in DATASET.features if feature.name in {*kept, "price"})
+    rule = replace(DATASET.rule, points=tuple(c for c in DATASET.rule.points if c.where.column in kept))
+    rung = fit_rung(name, made_up(features=features, rule=rule), made_up_split(), SMALL)
+    rows = customers(300, seed=51)
+    np.testing.assert_allclose(rung.scorer.probability(rows, 300), rung.offline_probability(rows), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_calibration_moves_the_mean_to_that_of_the_later_rows_and_keeps_the_ranking(name: RungName) -> None:
+    split = made_up_split()
+    random = np.random.default_rng(1)
+    fewer = split.calibration["churned"] & (random.random(len(split.calibration)) < 0.3)
+    changed = replace(split, calibration=split.calibration.assign(churned=fewer))
+    before, after = (fit_rung(name, DATASET, given, SMALL).scorer for given in (split, changed))
+    rows = split.calibration
+    p, q = before.probability(rows, len(rows)), after.probability(rows, len(rows))
+    assert q.mean() == pytest.approx(fewer.mean(), rel=0.02)
+    assert (np.diff(q[np.argsort(p, kind="stable")]) >= -1e-12).all()
+
+
+class Backwards:
+    """A model that is surest of those who stay."""
+
+    classes_ = np.array([False, True])
+    n_features_in_ = 1
+    feature_names_in_ = np.array(["x"], dtype=object)
+    _estimator_type = "classifier"
+
+    def fit(self, rows: pd.DataFrame, churned: Any) -> "Backwards":
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.base import BaseEstimator, ClassifierMixin
+
+        return type("Tagged", (ClassifierMixin, BaseEstimator), {})().__sklearn_tags__()
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        return {}
+
+    def decision_function(self, rows: pd.DataFrame) -> Any:
+        return -rows["x"].to_numpy()
+
+
+def test_a_calibration_never_turns_a_ranking_around() -> None:
+    x = np.linspace(-3.0, 3.0, 200)
+    rows = pd.DataFrame({"x": x, "churned": x + np.tile([-1.0, 1.0], 100) > 0})
+    wrapped, calibration = calibrated(Backwards(), ["x"], rows)
+    assert (calibration.slope, calibration.intercept) == (1.0, 0.0)
+    np.testing.assert_allclose(wrapped.predict_proba(rows[["x"]])[:, 1], calibration.probability(-x), atol=1e-12)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_fitted_object_loads_from_skops_with_a_constant_list_of_types(
+    rungs: dict[str, FittedRung], name: str
+) -> None:
+    import skops.io
+
+    stored = skops.io.dumps(rungs[name].estimator)
+    foreign = set(skops.io.get_untrusted_types(data=stored))
+    assert foreign <= set(TRUSTED_TYPES)
+    assert not {kind for kind in foreign if kind.startswith("pipeline.")}
+    rows = customers(200, seed=51)
+    again = skops.io.loads(stored, trusted=list(TRUSTED_TYPES))
+    np.testing.assert_array_equal(again.predict_proba(rows[NAMES]), rungs[name].estimator.predict_proba(rows[NAMES]))
+
+
+def test_the_rule_is_fitted_on_all_earlier_rows_and_has_no_object_of_its_own(rungs: dict[str, FittedRung]) -> None:
+    rung, split = rungs["rule"], made_up_split()
+    assert isinstance(rung.scorer, RuleScorer)
+    assert rung.estimator is None
+    known = pd.concat([split.train, split.calibration])
+    by_points = known["churned"].groupby(DATASET.rule.score(known, len(known))).mean()
+    assert dict(zip(rung.scorer.table.sums, rung.scorer.table.rates, strict=True)) == pytest.approx(
+        by_points.to_dict(), abs=0.02
+    )
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_row_is_predicted_by_a_model_that_has_seen_its_fold(name: RungName) -> None:
+    rows = customers(600, seed=5, snapshot="snapshot")
+    found = cross_validated(name, made_up_without_time(), rows, SMALL, folds=3)
+    fold = dealt(rows, 3, f"outer {SMALL.seed}")
+    lied = rows.assign(churned=np.where(fold == 0, ~rows["churned"], rows["churned"]))
+    assert dealt(rows, 3, f"outer {SMALL.seed}").tolist() == fold.tolist()
+    split = Split(rows[fold != 0].reset_index(drop=True), rows[fold != 0].reset_index(drop=True), lied[fold == 0])
+    assert 0 < found.min() < found.max() < 1
+    assert log_loss(rows, found) < log_loss(rows, np.full(len(rows), rows["churned"].mean()))
+    assert len(split.test) == 200
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_telco_customers_are_ranked_and_priced_as_well_as_promised(shared_data: Callable[[str], Path]) -> None:
+    from pipeline.datasets.registry import load_dataset
+
+    settings = Settings(dataset="telco", telco_path=str(shared_data("telco.csv")))
+    dataset = load_dataset(settings)
+    assert isinstance(dataset.calendar, SingleSnapshot)
+    assert isinstance(dataset.label, ColumnLabel)
