@@ -1,5 +1,7 @@
 """The code location: every asset of the dataset that `CHURN_DATASET` names, its jobs, schedule and sensors."""
 
+import warnings
+
 import dagster as dg
 
 from assets import batch, evaluation, features, ingestion, release, serving, training, validation
@@ -21,6 +23,7 @@ def defs() -> dg.Definitions:
 
 def build_definitions(dataset: Dataset, settings: Settings) -> dg.Definitions:
     """Definitions for one dataset; tests and the command line call it with their own."""
+    _accept_vendor_warnings()
     work = Work(dataset, settings)
     return dg.Definitions(
         assets=[asset for module in MODULES for asset in module.assets(work)],
@@ -29,3 +32,11 @@ def build_definitions(dataset: Dataset, settings: Settings) -> dg.Definitions:
         sensors=sensors(work),
         executor=dg.in_process_executor,  # a process per step would import everything again, at several seconds each
     )
+
+
+def _accept_vendor_warnings() -> None:
+    """What Dagster warns of and we mean, in every process that loads the definitions."""
+    # single-run backfills and open-ended partition mappings are marked beta; the range in pyproject.toml pins them
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)
+    # `life_cycle` holds tables, which take many months in one run, and models, which take one: it takes one
+    warnings.filterwarnings("ignore", message="Asset job .* materializes assets with varying BackfillPolicies")

@@ -1,6 +1,5 @@
 """What every asset needs: the dataset, the settings, and the month's run that the steps of one Dagster run share."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,11 +11,6 @@ from pipeline.calendar import Monthly, month_after
 from pipeline.declaration import Dataset
 from pipeline.lake import Lake, lake_of
 from pipeline.settings import Settings
-
-# single-run backfills and open-ended partition mappings are marked beta; the version range in pyproject.toml pins them
-warnings.filterwarnings("ignore", category=dg.BetaWarning)
-# `life_cycle` holds tables, which take many months in one run, and models, which take one: it takes one, as it should
-warnings.filterwarnings("ignore", message="Asset job .* materializes assets with varying BackfillPolicies")
 
 TEAM_DATA, TEAM_ML, TEAM_RETENTION = ["team:data"], ["team:ml"], ["team:retention"]
 

@@ -8,6 +8,7 @@ side.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from scipy import special
@@ -132,6 +133,7 @@ def base_correlations() -> FloatArray:
     return np.array([TOGETHER if a[-1] == b[-1] else APART for a, b in LAYOUT.pairs])
 
 
+@cache
 def _tables() -> FloatArray:
     """The quantile function of each number on an even grid, shape (numbers, GRID)."""
     u = (np.arange(GRID) + 0.5) / GRID

@@ -107,7 +107,7 @@ def pape(labelled: Labelled, month: Unlabelled, *, seed: int, rounds: int = ROUN
 
 
 def density_ratio(known: FloatArray, now: FloatArray, *, seed: int) -> tuple[FloatArray, float]:
-    """How much more often each known row is met now, of mean 1, and the ROC-AUC of telling known from now.
+    """How much more often each known row is met now, up to a limit, and the ROC-AUC of telling known from now.
 
     Both are of rows that the classifier was not fitted on. It learns from `DOMAIN_ROWS` of each side at most.
     """
@@ -125,8 +125,8 @@ def density_ratio(known: FloatArray, now: FloatArray, *, seed: int) -> tuple[Flo
         model.fit(rows[learned], is_now[learned])
         odds = (is_now[learned] == 0).sum() / (is_now[learned] == 1).sum()
         score[fold == held_out] = odds * np.exp(model.decision_function(rows[fold == held_out]))
-    weights = np.minimum(score[is_now == 0], LARGEST_WEIGHT)
-    return weights / weights.mean(), float(roc_auc_score(is_now, score))
+    weights = score[is_now == 0] / score[is_now == 0].mean()
+    return np.minimum(weights, LARGEST_WEIGHT), float(roc_auc_score(is_now, score))
 
 
 def recalibrated(

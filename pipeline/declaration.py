@@ -171,6 +171,13 @@ class Dataset:
             where = f"rule, condition {i + 1}"
             field = self._field(where, points.where.column)
             points.where.check(where, is_text=field.kind == "category", categories=field.categories)
+            if not field.in_model:
+                raise DeclarationError(
+                    where,
+                    expected="a feature that models see, because the rule is one of them",
+                    found=f"{field.name!r} with in_model=False",
+                    remedy="Let the rule read another feature.",
+                )
         for cut in self.slices:
             field = self._field(f"slice {cut.name!r}", cut.field)
             if (field.kind == "number") != bool(cut.edges):

@@ -34,8 +34,8 @@ class GateRules:
     calibration_ratio_low: float = 0.8
     calibration_ratio_high: float = 1.25
 
-    # 1 is perfect. Below it, high and low probabilities are exaggerated and contacts are promised that do not pay; above
-    # it they are too timid, which costs less.
+    # 1 is perfect. Below it, high and low probabilities are exaggerated and contacts are promised that do not pay;
+    # above it they are too timid, which costs less.
     calibration_slope_low: float = 0.8
     calibration_slope_high: float = 1.5
 

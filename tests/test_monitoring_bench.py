@@ -17,7 +17,7 @@ from pipeline.feature_kinds import Field
 from tests.monitored_months import months_after
 
 CALM = World("calm")
-SMALL = BenchSettings(customers=(10_000,), worlds=5, live_months=6, shifted_months=2)
+SMALL = BenchSettings(customers=(10_000,), worlds=2, live_months=3, shifted_months=1)
 
 
 def case(world: World = CALM, worlds: int = 4, customers: int = 10_000) -> Case:
@@ -103,10 +103,7 @@ def test_the_bench_reports_goals_with_what_was_measured() -> None:
     assert (calm["measured"], calm["met"]) == (0.0, True)
     assert sum(name.startswith("found") for name in goals) == len(FAULTS) == 12
     assert {row["rule"] for row in found["rows"]} == set(RULES)
-
-
-def test_the_bench_repeats_itself() -> None:
-    assert operating_characteristics(SMALL, seed=4)["rows"] == operating_characteristics(SMALL, seed=4)["rows"]
+    assert operating_characteristics(SMALL, seed=4) == found
 
 
 def test_months_of_a_real_shop_drawn_again_are_like_their_rows(shared_data: Callable[[str], Path]) -> None:

@@ -1,6 +1,7 @@
 """What follows from the evidence, month by month."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -125,9 +126,7 @@ def test_whatever_happens_trainings_keep_their_distance_and_actions_their_reason
     months = months_after("2024-01", len(history))
     decisions = played(dict(zip(months, map(sorted, history), strict=True)), months)
     trained = [place for place, decision in enumerate(decisions) if decision.starts_training]
-    assert all(
-        later - earlier > DecisionRules().rest_months for earlier, later in zip(trained, trained[1:], strict=False)
-    )
+    assert all(later - earlier > DecisionRules().rest_months for earlier, later in pairwise(trained))
     assert all(decision.reasons for decision in decisions if decision.action > Action.NOTHING)
     fallen = next((place for place, decision in enumerate(decisions) if decision.action is Action.FALL_BACK), None)
     if fallen is not None:

@@ -17,18 +17,17 @@ def logistic(z: FloatArray) -> FloatArray:
 
 
 class World:
-    """Customers of a month: two features, of which the model knows how they lead to churn, or thinks that it does."""
+    """Customers of a month: two features that the model knows, and a kind of customer, loyal, that it does not."""
 
     def __init__(
-        self, rows: int, seed: int, *, moved: float = 0.0, exaggerates: float = 1.0, concept: float = 0.0
+        self, rows: int, seed: int, *, loyal_share: float = 0.1, exaggerates: float = 1.0, concept: float = 0.0
     ) -> None:
         random = np.random.default_rng(seed)
-        self.features = random.normal(size=(rows, 2))
-        self.features[:, 0] += moved
-        first, second = self.features.T
-        self.probability = logistic(exaggerates * (-2.5 + first + 0.5 * second))
-        # where the first feature is high, an effect that the model has not: unseen while few customers are there
-        chance = logistic(-2.5 + first + 0.5 * second - 1.0 * np.maximum(first - 1, 0) + concept * second)
+        first, second = random.normal(size=(2, rows))
+        loyal = random.random(rows) < loyal_share
+        self.features = np.stack([first, second, loyal], axis=1)
+        self.probability = logistic(exaggerates * (-2 + first + 0.5 * second))
+        chance = logistic(-2 + first + 0.5 * second - 2 * loyal + concept * second)
         self.churned = (random.random(rows) < chance).astype(np.float64)
         self.payoffs = Payoffs(np.full(rows, 100.0), np.full(rows, 10.0))
 
@@ -63,30 +62,31 @@ def test_two_customers_are_estimated_as_worked_by_hand() -> None:
 
 @pytest.mark.parametrize("method", [cbpe, pape])
 def test_a_calm_month_turns_out_as_estimated(method) -> None:
-    known, month = World(12_000, 1), World(20_000, 2)
+    known, month = World(30_000, 1), World(30_000, 2)
     metrics = method(known.labelled(), month.unlabelled(), seed=3, rounds=ROUNDS).metrics
-    assert metrics["roc_auc"].value == pytest.approx(month.roc_auc(), abs=0.015)
+    assert metrics["roc_auc"].value == pytest.approx(month.roc_auc(), abs=0.02)
     assert metrics["profit"].value == pytest.approx(month.profit(), rel=0.08)
     assert metrics["roc_auc"].low < month.roc_auc() < metrics["roc_auc"].high
 
 
 def test_a_model_that_exaggerates_is_taken_at_what_it_was_worth() -> None:
-    known, month = World(12_000, 1, exaggerates=2.0), World(20_000, 2, exaggerates=2.0)
+    known, month = World(30_000, 1, exaggerates=2.0), World(30_000, 2, exaggerates=2.0)
     found = cbpe(known.labelled(), month.unlabelled(), seed=3, rounds=ROUNDS).metrics["brier"]
     assert found.value == pytest.approx(((month.probability - month.churned) ** 2).mean(), rel=0.05)
 
 
 def test_other_customers_are_seen_by_pape_and_not_by_cbpe() -> None:
-    known, month = World(20_000, 1), World(20_000, 2, moved=1.0)
+    known, month = World(30_000, 1), World(30_000, 2, loyal_share=0.7)
     realised = ((month.probability - month.churned) ** 2).mean()
     blind, seeing = (f(known.labelled(), month.unlabelled(), seed=3, rounds=ROUNDS) for f in (cbpe, pape))
-    assert abs(seeing.metrics["brier"].value - realised) < abs(blind.metrics["brier"].value - realised)
-    assert seeing.domain_auc > 0.7
-    assert seeing.effective_share < 0.8
+    assert seeing.metrics["brier"].value == pytest.approx(realised, rel=0.1)
+    assert blind.metrics["brier"].value > 1.3 * realised
+    assert seeing.metrics["profit"].low < month.profit() < seeing.metrics["profit"].high < blind.metrics["profit"].low
+    assert (seeing.domain_auc > 0.7, seeing.effective_share < 0.6) == (True, True)
 
 
 def test_other_reasons_to_leave_are_seen_by_neither() -> None:
-    known, month = World(12_000, 1), World(20_000, 2, concept=-1.0)
+    known, month = World(30_000, 1), World(30_000, 2, concept=-1.0)
     for method in (cbpe, pape):
         assert (
             method(known.labelled(), month.unlabelled(), seed=3, rounds=ROUNDS).metrics["roc_auc"].low > month.roc_auc()
@@ -97,8 +97,9 @@ def test_weights_of_the_same_customers_are_even_and_nobody_speaks_for_more_than_
     random = np.random.default_rng(4)
     same, auc = density_ratio(random.normal(size=(4_000, 2)), random.normal(size=(4_000, 2)), seed=5)
     assert (float(same.mean()), auc) == (pytest.approx(1.0), pytest.approx(0.5, abs=0.03))
-    other, _ = density_ratio(random.normal(size=(4_000, 1)), random.normal(3.0, 1.0, (4_000, 1)), seed=5)
-    assert other.max() * 1.0 <= 20 / np.minimum(other, 20).mean() * other.mean() * 20
+    other, auc = density_ratio(random.normal(size=(4_000, 1)), random.normal(3.0, 1.0, (4_000, 1)), seed=5)
+    assert auc > 0.95
+    assert other.max() == 20.0
 
 
 def test_the_same_seed_gives_the_same_estimate() -> None:
