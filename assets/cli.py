@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -14,7 +15,11 @@ from assets.chosen import chosen, with_dataset
 from assets.instance import child_environment
 from pipeline.errors import ChurnError
 
-app = App(name="churn", help="Which customers should we contact this month, and is our model good enough to decide it?")
+app = App(
+    name="churn",
+    version=lambda: version("churn-pipeline"),
+    help="Which customers should we contact this month, and is our model good enough to decide it?",
+)
 app.command(cli_release.app)
 app.command(cli_bench.app)
 

@@ -1,4 +1,4 @@
-"""The architecture, read from the imports: assets -> monitoring -> pipeline <- serving, and one home for each vendor."""
+"""The architecture, read from the imports: assets -> monitoring -> pipeline <- serving; one home for each vendor."""
 
 import ast
 import os

@@ -40,7 +40,9 @@ def calls(customers: Customers, month: Month, ordered: IntArray, draws: Draws, p
     return Calls(called, reached, is_ordered)
 
 
-def campaign(customers: Customers, life: Life, made: Calls, leaves: BoolArray) -> tuple[Customers, list[Batch], BoolArray]:
+def campaign(
+    customers: Customers, life: Life, made: Calls, leaves: BoolArray
+) -> tuple[Customers, list[Batch], BoolArray]:
     """The calls as rows, the discounts that came of them, and who took one.
 
     A call comes before the cancellation of those who leave in spite of it, or because of it.

@@ -74,4 +74,9 @@ class WorldParameters:
 
     def as_dict(self) -> dict[str, Any]:
         """The parameters as plain values, to be stored beside the world that they made."""
-        return {"version": WORLD_VERSION, **asdict(self), "season": list(self.season), "usage_season": list(self.usage_season)}
+        return {
+            "version": WORLD_VERSION,
+            **asdict(self),
+            "season": list(self.season),
+            "usage_season": list(self.usage_season),
+        }

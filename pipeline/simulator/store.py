@@ -1,9 +1,9 @@
 """A world on disk: its raw tables by month, its truth apart from them, and the state to go on from.
 
-    simulated/source/<table>/<month>.parquet   what a company would have; the pipeline reads nothing else
-    simulated/truth/<month>.parquet            what no company has: for the project's own benchmarks and tests
-    simulated/truth/dirt/<month>.parquet       which rows were damaged
-    simulated/world/{world.json, state.npz}    what the world is made of, and where it stands
+simulated/source/<table>/<month>.parquet   what a company would have; the pipeline reads nothing else
+simulated/truth/<month>.parquet            what no company has: for the project's own benchmarks and tests
+simulated/truth/dirt/<month>.parquet       which rows were damaged
+simulated/world/{world.json, state.npz}    what the world is made of, and where it stands
 """
 
 import fcntl

@@ -1,4 +1,4 @@
-"""Tickets: opened, escalated when they take long, resolved; whether one is still open shows only in what is not there."""
+"""Tickets: opened, escalated when they take long, resolved; that one is still open shows only in what is not there."""
 
 from dataclasses import replace
 

@@ -4,7 +4,7 @@
 change who leaves; customers who are not called live the same month whether or not others are.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -113,9 +113,7 @@ def _lived(
     return customers.only(~leaves), batches
 
 
-def _cancellations(
-    state: State, month: Month, parameters: WorldParameters, made: Calls, draws: Draws
-) -> IntArray:
+def _cancellations(state: State, month: Month, parameters: WorldParameters, made: Calls, draws: Draws) -> IntArray:
     """When each customer cancels; the month's end for those who do not. Nobody does in the month they sign up."""
     number = state.customers.number
     uncalled = churn_probability(state, month, parameters)
@@ -152,4 +150,4 @@ def _recorded(
 
 def _drifted(pressure: FloatArray, draws: Draws) -> FloatArray:
     regions = np.arange(len(pressure), dtype=np.int64)
-    return _USUAL_PRESSURE + 0.8 * (pressure - _USUAL_PRESSURE) + 0.04 * draws.normal("competitor", regions)
+    return _USUAL_PRESSURE + 0.8 * (pressure - _USUAL_PRESSURE) + 0.02 * draws.normal("competitor", regions)
