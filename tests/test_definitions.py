@@ -29,6 +29,7 @@ FIXED = {
     "batch": {"call_list"},
     "serving": {"bento"},
 }
+NEGATIVE = ("p9", "a", -1.0, "paid", day("2024-02-20"), day("2024-02-20"))  # one of two payments of February
 
 
 def source_of(rows: dict[str, list[Any]]) -> RowsInMemory:
@@ -185,9 +186,8 @@ def test_the_same_months_again_have_the_same_data_version(settings: Settings, in
 def test_a_bad_row_goes_to_quarantine_with_a_warning_and_the_run_goes_on(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
-    bad = ("p9", "a", -1.0, "paid", day("2024-02-20"), day("2024-02-20"))
     payments = replace(PAYMENTS, max_quarantined_share=0.9)
-    source = source_of(ROWS | {"payments": [*ROWS["payments"], bad]})
+    source = source_of(ROWS | {"payments": [*ROWS["payments"], NEGATIVE]})
     dataset = company(tables=(*company().tables[:2], payments), source=source)
     result = run_history(dataset, settings, instance, "2024-01", "2024-02")
     assert result.success
@@ -206,14 +206,12 @@ def test_a_bad_row_goes_to_quarantine_with_a_warning_and_the_run_goes_on(
 def test_a_broken_contract_stops_what_is_downstream_and_says_what_and_when(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
-    source = source_of(ROWS)
-    source.rows["payments", "2024-02"] = source.rows["payments", "2024-02"].slice(0, 0)
-    dataset = company(tables=(*company().tables[:2], PAYMENTS), source=source)
+    dataset = company(source=source_of(ROWS | {"payments": [*ROWS["payments"], NEGATIVE]}))
     result = run_history(dataset, settings, instance, "2024-01", "2024-02")
     assert not result.success
     said = raised(result)
     assert "trusted_payments" in said
-    assert "month 2024-02: rows_in: expected at least 1 row, found 0" in said
+    assert "month 2024-02: quarantined_share: expected at most 0.02 of the rows, found 0.5" in said
     assert lake(dataset, settings).keys("features", "customers") == []
     assert not any(event.is_step_start and event.step_key == "customer_features" for event in result.all_events)
 

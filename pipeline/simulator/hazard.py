@@ -42,7 +42,7 @@ def log_odds(state: State, month: Month, parameters: WorldParameters) -> FloatAr
     pushes += _competition(customers, pressure) + _contract_ends(customers, now) * _shops_around(pressure, dear)
     annoyances = _unpaid(customers) + _unsolved(customers, now)
     person = (0.3 + 0.7 * freedom) * _tenure(customers, now) + _who(customers) + parameters.trait_sd * customers.trait
-    bound = -1.6 * (1.0 - freedom)
+    bound = -1.1 * (1.0 - freedom)
     return everywhere + person + bound + freedom * pushes + (0.3 + 0.7 * freedom) * annoyances
 
 
@@ -55,7 +55,7 @@ def _freedom(customers: Customers, now: int) -> FloatArray:
 
 def _contract_ends(customers: Customers, now: int) -> FloatArray:
     days_left = (customers.contract_ends_at - now) / DAY
-    return np.where(customers.contract == v.MONTHLY, 0.0, np.interp(days_left, [31.0, 62.0], [3.0, 0.0]))
+    return np.where(customers.contract == v.MONTHLY, 0.0, np.interp(days_left, [31.0, 62.0], [3.5, 0.0]))
 
 
 def _shops_around(pressure: FloatArray, dear: FloatArray) -> FloatArray:
@@ -65,7 +65,7 @@ def _shops_around(pressure: FloatArray, dear: FloatArray) -> FloatArray:
 
 def _tenure(customers: Customers, now: int) -> FloatArray:
     months = (now - customers.signed_up_at) / (30.4 * DAY)
-    return np.interp(months, [0, 1, 4, 8, 14, 24, 48, 96], [-0.8, -0.2, 0.9, 0.8, 0.2, -0.3, -0.9, -1.2])
+    return np.interp(months, [0, 1, 4, 8, 14, 24, 48, 96], [-0.6, -0.1, 0.6, 0.5, 0.1, -0.2, -0.6, -0.8])
 
 
 def _dearness(customers: Customers, now: int) -> FloatArray:
@@ -82,7 +82,7 @@ def _poor_value(customers: Customers, dear: FloatArray) -> FloatArray:
 def _price_raised(customers: Customers, now: int, dear: FloatArray) -> FloatArray:
     """A price rise angers those who got little for their money before."""
     days = (now - customers.price_raised_at) / DAY
-    return np.interp(days, [0.0, 40.0, 90.0], [2.0, 1.6, 0.0]) * np.interp(dear, [-0.2, 0.2], [0.1, 1.3])
+    return np.interp(days, [0.0, 40.0, 90.0], [2.6, 2.2, 0.0]) * np.interp(dear, [-0.2, 0.2], [0.1, 1.3])
 
 
 def _lost_interest(customers: Customers, now: int) -> FloatArray:
@@ -90,7 +90,7 @@ def _lost_interest(customers: Customers, now: int) -> FloatArray:
     recent = customers.weekly_gigabytes[:, -4:].mean(axis=1)
     before = np.maximum(customers.weekly_gigabytes[:, :-4].mean(axis=1), 0.01)
     had_habits = now - customers.signed_up_at > 90 * DAY  # before that there is nothing to fall from
-    fall = np.interp(1.0 - recent / before, [0.1, 0.25, 0.4, 0.6], [0.0, 1.5, 3.0, 3.8])
+    fall = np.interp(1.0 - recent / before, [0.1, 0.25, 0.4, 0.6], [0.0, 1.8, 3.6, 4.4])
     return had_habits * fall * np.interp(customers.price, [20.0, 40.0], [0.3, 1.2])
 
 
@@ -104,7 +104,7 @@ def _unpaid(customers: Customers) -> FloatArray:
     """A card that expired says little; a bill that a customer does not pay by hand says a lot."""
     failures = customers.failures + customers.failures_1_month_ago
     weight = np.array([0.6, 1.1, 2.0])[customers.payment_method]
-    return weight * np.interp(failures, [0.0, 1.0, 2.0, 4.0], [0.0, 0.9, 1.7, 2.2])
+    return weight * np.interp(failures, [0.0, 1.0, 2.0, 4.0], [0.0, 1.1, 2.1, 2.7])
 
 
 def _unsolved(customers: Customers, now: int) -> FloatArray:
@@ -113,7 +113,7 @@ def _unsolved(customers: Customers, now: int) -> FloatArray:
     patience = np.where(customers.ticket_topic == v.NETWORK, 1.2, 0.9) * np.interp(
         (now - customers.signed_up_at) / DAY, [200.0, 1000.0], [1.6, 0.4]
     )
-    waiting = patience * np.interp(days_open, [0.0, 7.0, 21.0], [0.3, 1.3, 2.4])
+    waiting = patience * np.interp(days_open, [0.0, 7.0, 21.0], [0.3, 1.6, 2.9])
     return np.where(customers.ticket_opened_at > 0, waiting, 0.0) + 0.2 * (
         customers.tickets + customers.tickets_1_month_ago
     )

@@ -59,7 +59,7 @@ class WorldParameters:
     seed: int = 7
     first: str = "2024-01"
     sign_up_share: float = 0.036
-    base_log_odds: float = -3.95
+    base_log_odds: float = -4.25
     trait_sd: float = 0.12
     courtesy_share: float = 0.01
     late_share: float = 0.004

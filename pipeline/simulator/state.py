@@ -19,8 +19,8 @@ class Customers:
     """The active customers, one array for each thing known or hidden about them, ordered by `number`.
 
     Moments are seconds since 1970; 0 stands for "never". Categories are positions in the tuples of `vocabulary.py`;
-    an `age_band` of -1 was not told. `weekly_gigabytes` has the shape (customers, 12), the newest week last. `engagement`,
-    `trait` and `response` are hidden: no table shows them.
+    an `age_band` of -1 was not told. `weekly_gigabytes` has the shape (customers, 12), the newest week last.
+    `engagement`, `trait` and `response` are hidden: no table shows them.
     """
 
     number: IntArray
