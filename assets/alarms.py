@@ -2,8 +2,8 @@
 
 import json
 import logging
-import urllib.error
 import urllib.request
+from http.client import HTTPException
 
 from pipeline.settings import Settings
 
@@ -22,6 +22,6 @@ def tell(settings: Settings, subject: str, body: str, run_id: str = "") -> bool:
         request = urllib.request.Request(url, message, {"Content-Type": "application/json"})  # noqa: S310  (the user's own)
         with urllib.request.urlopen(request, timeout=SECONDS_TO_ANSWER):  # noqa: S310
             return True
-    except (urllib.error.URLError, TimeoutError, ValueError) as error:
+    except (OSError, HTTPException, ValueError) as error:
         log.error("the webhook did not take the message: %s", error)
         return False

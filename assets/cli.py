@@ -8,7 +8,9 @@ from importlib.metadata import version
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
+from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 
 from assets import cli_bench, cli_release
 from assets.chosen import chosen, with_dataset
@@ -109,8 +111,19 @@ def guarded(command: Callable[[], Any]) -> int:
     try:
         command()
     except ChurnError as error:
-        Console(stderr=True).print(f"[bold red]churn:[/] {error}", highlight=False, soft_wrap=True)
-        return 1
+        return _refused(str(error))
+    except ValidationError as error:
+        return _refused("; ".join(_about_a_setting(found) for found in error.errors()))
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _refused(why: str) -> int:
+    Console(stderr=True).print(f"[bold red]churn:[/] {escape(why)}", highlight=False, soft_wrap=True)
+    return 1
+
+
+def _about_a_setting(found: Any) -> str:
+    name = "_".join(str(part) for part in found["loc"]).upper()
+    return f"setting CHURN_{name}: expected another value; found {found['input']!r}. {found['msg']}."

@@ -18,21 +18,22 @@ DatasetName = Annotated[str | None, Parameter(help="simulated, telco, tv, or the
 def list_them(*, dataset: DatasetName = None) -> None:
     """Every release, oldest first; the current one is marked."""
     from pipeline.errors import ReleaseError
-    from pipeline.pointer import read_pointer
+    from pipeline.pointer import entries_to_serve, read_pointer
     from pipeline.release import list_releases
 
     root = _root(dataset)
-    pointer = read_pointer(root)
+    current = next((entry.release for entry in entries_to_serve(root)), "")
     table = Table(box=None)
     for column in ("", "release", "rung", "made at", "state"):
         table.add_column(column)
     for name, manifest in list_releases(root).items():
-        mark = "current" if pointer and pointer.release == name else ""
+        mark = "current" if current == name else ""
         if isinstance(manifest, ReleaseError):
             table.add_row(mark, name, "", "", f"damaged: {manifest.found}")
         else:
             table.add_row(mark, name, manifest.rung, manifest.created_at[:19], "verified")
     Console().print(table)
+    read_pointer(root)  # a damaged pointer is an error, after the list that shows where to go back to
 
 
 @app.command

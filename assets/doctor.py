@@ -3,15 +3,21 @@
 import os
 import shutil
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
 
 from rich.console import Console
+from rich.markup import escape
 
 from pipeline.errors import ChurnError
 from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 PACKAGES = (
     "dagster",
@@ -28,16 +34,18 @@ LEAST_FREE_GB = 2
 
 def examine(settings: Settings) -> list[dict[str, Any]]:
     """Every finding: `name`, `ok`, `found`, and `remedy` where something is wrong. A look that fails is a finding."""
-    return [finding for look in (_python, _packages, _home, _dataset, _releases) for finding in _looked(look, settings)]
+    looks = (_python, _packages, _requirements, _home, _dataset, _instance, _releases, _service)
+    return [finding for look in looks for finding in _looked(look, settings)]
 
 
 def show(findings: list[dict[str, Any]], console: Console) -> None:
     """Print the findings for a person."""
     for finding in findings:
         mark = "[green]ok   [/]" if finding["ok"] else "[red]wrong[/]"
-        console.print(f"{mark} {finding['name']:<20} {finding['found']}", highlight=False, soft_wrap=True)
+        found = escape(f"{finding['name']:<20} {finding['found']}")
+        console.print(f"{mark} {found}", highlight=False, soft_wrap=True)
         if not finding["ok"]:
-            console.print(f"      {finding['remedy']}", highlight=False, soft_wrap=True)
+            console.print(f"      {escape(finding['remedy'])}", highlight=False, soft_wrap=True)
 
 
 def _looked(look: Callable[[Settings], Iterator[dict[str, Any]]], settings: Settings) -> Iterator[dict[str, Any]]:
@@ -66,6 +74,27 @@ def _packages(settings: Settings) -> Iterator[dict[str, Any]]:  # noqa: ARG001
             yield _finding(package, False, "not installed", "Run `make setup`.")
 
 
+def _requirements(settings: Settings) -> Iterator[dict[str, Any]]:  # noqa: ARG001
+    """Whether what is installed is what the project asks for."""
+    from packaging.requirements import Requirement
+
+    try:
+        wanted = [Requirement(text) for text in requires("churn-pipeline") or []]
+    except PackageNotFoundError:
+        yield _finding("churn-pipeline", True, "run from a folder, not installed")
+        return
+    needed = [requirement for requirement in wanted if requirement.marker is None]
+    unmet = [str(requirement) for requirement in needed if not _is_met(requirement)]
+    yield _finding("requirements", not unmet, ", ".join(unmet) or f"all {len(needed)} met", "Run `make setup`.")
+
+
+def _is_met(requirement: "Requirement") -> bool:
+    try:
+        return requirement.specifier.contains(version(requirement.name), prereleases=True)
+    except PackageNotFoundError:
+        return False
+
+
 def _home(settings: Settings) -> Iterator[dict[str, Any]]:
     root = settings.root()
     if "://" in settings.home:
@@ -86,6 +115,33 @@ def _dataset(settings: Settings) -> Iterator[dict[str, Any]]:
     keys = lake.keys("call_lists", "customers")
     yield _finding("dataset", True, f"{dataset.name}: {len(dataset.tables)} tables, {len(dataset.features)} features")
     yield _finding("months with a list", True, ", ".join(keys[-3:]) or "none yet: run `churn run`")
+
+
+def _instance(settings: Settings) -> Iterator[dict[str, Any]]:
+    """Dagster's home: written by the first run, and then the user's to change."""
+    from pipeline.datasets.registry import load_dataset
+    from pipeline.lake import lake_of
+
+    home = Path(str(lake_of(settings, load_dataset(settings).name).root)) / "dagster"
+    if not home.exists():
+        yield _finding("Dagster instance", True, "none yet: the first `churn run` makes it")
+        return
+    is_configured = (home / "dagster.yaml").is_file()
+    remedy = f"Remove {home} and run a month again: its file of settings is gone."
+    yield _finding("Dagster instance", is_configured, str(home), remedy)
+
+
+def _service(settings: Settings) -> Iterator[dict[str, Any]]:
+    """What answers on the service's port; nobody is no fault."""
+    url = f"http://{settings.serve_host}:{settings.serve_port}/readyz"
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            yield _finding("service", True, f"ready at {url} ({answer.status})")
+    except HTTPError as error:
+        remedy = "Another program listens there, or no release and no rule can answer: see the service's log."
+        yield _finding("service", False, f"{error.code} from {url}", remedy)
+    except OSError:
+        yield _finding("service", True, f"nobody listens at {url}; `churn serve` and `churn up` start it")
 
 
 def _releases(settings: Settings) -> Iterator[dict[str, Any]]:

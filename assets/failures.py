@@ -38,7 +38,10 @@ class Failures:
         """Raise one ChurnError that names every step that failed, and why."""
         if not self.failed:
             return
-        found = "; ".join(f"{step}: {self.broken.get(step, why)}" for step, why in self.failed.items())
+        steps: dict[str, list[str]] = {}
+        for step, why in self.failed.items():
+            steps.setdefault(self.broken.get(step, why), []).append(step)
+        found = "; ".join(f"{', '.join(names)}: {why}" for why, names in steps.items())
         raise ChurnError(f"job {self.job!r}", expected="every step to succeed", found=found.rstrip("."), remedy=REMEDY)
 
 

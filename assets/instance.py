@@ -84,6 +84,8 @@ def quietly(home: Path) -> Iterator[None]:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
         logging.captureWarnings(capture=True)
-        with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-            yield
-        logging.basicConfig(handlers=[logging.StreamHandler(sys.stderr)], level=logging.WARNING, force=True)
+        try:
+            with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+                yield
+        finally:
+            logging.basicConfig(handlers=[logging.StreamHandler(sys.stderr)], level=logging.WARNING, force=True)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pipeline.candidates import Run
@@ -94,7 +95,7 @@ def show(summary: dict[str, Any], console: Console) -> None:
 
 def _say_each(say: Callable[[str], None], reasons: Sequence[str]) -> None:
     for reason in reasons:
-        say(f"  {reason}")
+        say(f"  {escape(reason)}")
 
 
 def _rungs(summary: dict[str, Any]) -> Table:
@@ -128,7 +129,7 @@ def _first(rows: list[dict[str, Any]]) -> Table:
             longest = max((len(str(row[name])) for row in rows), default=0)
             table.add_column(words, no_wrap=True, min_width=max(longest, len(words)))
     for row in rows:
-        table.add_row(*(str(row[name]) for name in LISTED))
+        table.add_row(*(escape(str(row[name])) for name in LISTED))
     return table
 
 

@@ -14,6 +14,7 @@ from monitoring.bench_retail import retail_months
 from monitoring.bench_rules import RULES, BoolArray, Case
 from monitoring.bench_shifts import SHIFTS, targets
 from monitoring.bench_worlds import LAYOUT, World, sampled, truth_of
+from monitoring.sketching import sketched_rows
 from pipeline.calendar import month_after
 
 GOAL_FALSE_ALARMS, GOAL_FOUND = 0.5, 0.95
@@ -108,32 +109,33 @@ def _judged(
     world: World, customers: int, settings: BenchSettings, random: np.random.Generator, names: Sequence[str]
 ) -> list[Row]:
     cut, worlds = settings.reference_months, settings.worlds
-    truth = truth_of(world, worlds, cut + settings.live_months, random)
-    drawn, keys = sampled(truth, customers, random), _keys(cut + settings.live_months)
-    case = Case(drawn.only(slice(cut)), drawn.only(slice(cut, None)), LAYOUT, keys[:cut], keys[cut:], customers)
+    rows, keys = sketched_rows(customers), _keys(cut + settings.live_months)
+    truth = truth_of(world, worlds, len(keys), random)
+    drawn = sampled(truth, rows, random)
+    case = Case(drawn.only(slice(cut)), drawn.only(slice(cut, None)), LAYOUT, keys[:cut], keys[cut:], rows)
     judges = {name: RULES[name](case) for name in names}
     found: dict[str, dict[str, float]] = {name: {} for name in names}
     for fault, (shift, is_seasonal) in FAULTS.items():
         mark, field = targets(shift, worlds, is_seasonal=is_seasonal)
         broken = SHIFTS[shift](truth.only(slice(cut, cut + settings.shifted_months)), mark)
-        live = sampled(broken, customers, random)
+        live = sampled(broken, rows, random)
         for name, judge in judges.items():
             found[name][fault] = float(judge(live)[np.arange(worlds), :, field].mean())
-    return [_row(name, world.name, case, judges[name](case.live), found[name]) for name in names]
+    return [_row(name, world.name, customers, judges[name](case.live), found[name]) for name in names]
 
 
 def _retail(path: Path, settings: BenchSettings, seed: int) -> list[Row]:
     rows = []
     for name, case in retail_months(path, settings.reference_months, settings.live_months, seed=seed):
-        rows.append(_row(OURS, name, case, RULES[OURS](case)(case.live), {}))
+        rows.append(_row(OURS, name, case.customers, RULES[OURS](case)(case.live), {}))
     return rows
 
 
-def _row(rule: str, world: str, case: Case, alarms: BoolArray, found: Mapping[str, float]) -> Row:
+def _row(rule: str, world: str, customers: int, alarms: BoolArray, found: Mapping[str, float]) -> Row:
     by_world = 12 * alarms.any(axis=-1).mean(axis=-1)
     sd = float(by_world.std() / np.sqrt(len(by_world)))
     months = alarms.shape[0] * alarms.shape[1]
-    return Row(rule, world, case.customers, months, float(by_world.mean()), sd, found)
+    return Row(rule, world, customers, months, float(by_world.mean()), sd, found)
 
 
 def _goals(rows: Sequence[Row], settings: BenchSettings) -> list[dict[str, Any]]:

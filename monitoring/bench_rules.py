@@ -46,7 +46,7 @@ DriftRule = Callable[[Case], Judge]
 def ours(case: Case) -> Judge:
     """Season's reference and calibrated thresholds, as in `drift.py`."""
     strays = left_out(case.reference, case.reference_keys, case.layout)
-    limits = calibrated(strays, unrelated_months(case.reference_keys))[1]
+    limits = calibrated(strays, unrelated_months(case.reference_keys)).limits
     reference = case.reference.averaged(live_weights(case.live_keys, case.reference_keys))
 
     def judge(live: Stack) -> BoolArray:

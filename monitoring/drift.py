@@ -21,8 +21,9 @@ def thresholds_of(reference: Sequence[Sketch]) -> DriftThresholds:
     """What to monitor by, from the months that a release was made of. The floors alone where there are few months."""
     layout, keys = layout_of(reference[0]), [sketch.key for sketch in reference]
     strays = left_out(stack_of(reference, layout), keys, layout)
-    c, limits = calibrated(strays, unrelated_months(keys))
-    return DriftThresholds(c=float(c), months=len(reference), values=_by_name(limits, layout))
+    found = calibrated(strays, unrelated_months(keys))
+    restless = {channel: _marked(names_of(channel, layout), is_so) for channel, is_so in found.restless.items()}
+    return DriftThresholds(float(found.c), len(reference), _by_name(found.limits, layout), restless)
 
 
 def drift(
@@ -62,6 +63,10 @@ def _comparison(sketch: Sketch, reference: Sequence[Sketch]) -> Comparison:
 
 def _by_name(values: Distances, layout: Layout) -> dict[Channel, dict[str, float]]:
     return {channel: _named(names_of(channel, layout), found) for channel, found in values.items()}
+
+
+def _marked(names: Sequence[str], is_so: Any) -> tuple[str, ...]:
+    return tuple(name for name, each in zip(names, is_so, strict=True) if each)
 
 
 def _named(names: Sequence[str], values: Any) -> dict[str, float]:

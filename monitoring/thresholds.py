@@ -9,6 +9,11 @@ however many fields it watches. So one `c` means the same for all, and would be 
 It is chosen so that the largest distance of a month, in thresholds, passes 1 once in `RETURN_MONTHS`. Monthly maxima
 follow a Gumbel law (Coles 2001, chapter 3), whose parameters are found by probability-weighted moments (Landwehr et al.
 1979), so two years suffice to see what happens once in three.
+
+A field that strays where the others do not, because it grows year by year or because a month of the reference was
+broken, would need so large a `c` that nothing else were ever seen. It is called restless: it has no part in `c`, and is
+watched by a threshold of its own, beyond all that it did. `DriftThresholds.restless` names it, for there it is nearly
+blind.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +38,8 @@ FLOORS: Mapping[Channel, float] = {
     "correlation": 0.15,
 }
 RETURN_MONTHS = 36
-SMALLEST_C, LARGEST_C = 0.6, 20.0
+SMALLEST_C, LARGEST_C = 0.6, 2.0
+RESTLESS_TIMES = 1.5  # how much further than ever before a restless field must stray
 PEER_MONTHS = 24  # how many months of its own a field's usual distance must have to outweigh that of its peers
 FEWEST_MONTHS = 6  # with less to go by, only the floors count
 HALVINGS = 20
@@ -56,21 +62,44 @@ class DriftThresholds:
         c: how many scales above its typical distance a field may be; 0 where there were too few months to tell.
         months: how many reference months it rests on.
         values: by channel and name (a field, or "a~b" for a pair), the distance above which there is an alarm.
+        restless: by channel, the names that stray so much by themselves that little can be seen in them.
     """
 
     c: float
     months: int
     values: Mapping[Channel, Mapping[str, float]]
+    restless: Mapping[Channel, tuple[str, ...]]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""
-        return {"c": self.c, "months": self.months, "values": {name: dict(v) for name, v in self.values.items()}}
+        return {
+            "c": self.c,
+            "months": self.months,
+            "values": {channel: dict(limits) for channel, limits in self.values.items()},
+            "restless": {channel: list(names) for channel, names in self.restless.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """Thresholds of one reference, or of many worlds along the leading axes.
+
+    Args:
+        c: shape (...).
+        limits: thresholds by channel, shape (..., fields).
+        restless: by channel, shape (..., fields).
+    """
+
+    c: FloatArray
+    limits: Distances
+    restless: Mapping[Channel, NDArray[np.bool_]]
 
 
 def thresholds_from_dict(stored: Mapping[str, Any]) -> DriftThresholds:
     """The inverse of `DriftThresholds.as_dict`."""
     values = {cast(Channel, name): dict(found) for name, found in stored["values"].items()}
-    return DriftThresholds(float(stored["c"]), int(stored["months"]), values)
+    restless = {cast(Channel, name): tuple(found) for name, found in stored["restless"].items()}
+    return DriftThresholds(float(stored["c"]), int(stored["months"]), values, restless)
 
 
 def left_out(reference: Stack, keys: Sequence[str], layout: Layout) -> Distances:
@@ -80,8 +109,8 @@ def left_out(reference: Stack, keys: Sequence[str], layout: Layout) -> Distances
     return {channel: found[channel] * factors for channel in found}
 
 
-def calibrated(strays: Distances, unrelated: NDArray[np.bool_]) -> tuple[FloatArray, Distances]:
-    """`c`, shape (...), and the thresholds, by channel of shape (..., fields), from the distances of left-out months.
+def calibrated(strays: Distances, unrelated: NDArray[np.bool_]) -> Calibrated:
+    """Thresholds from the distances of left-out months.
 
     Args:
         strays: distances of shape (..., months, fields); several worlds can be calibrated at once.
@@ -89,15 +118,18 @@ def calibrated(strays: Distances, unrelated: NDArray[np.bool_]) -> tuple[FloatAr
     """
     worlds, months = strays["shift"].shape[:-2], strays["shift"].shape[-2]
     if months < FEWEST_MONTHS:
-        return np.zeros(worlds), {name: np.full((*worlds, d.shape[-1]), FLOORS[name]) for name, d in strays.items()}
+        flat = {name: np.full((*worlds, found.shape[-1]), FLOORS[name]) for name, found in strays.items()}
+        return Calibrated(np.zeros(worlds), flat, {name: limits < 0 for name, limits in flat.items()})
     of_others = {name: _usual(found, unrelated) for name, found in strays.items()}
-    low, high = np.full(worlds, SMALLEST_C), np.full(worlds, LARGEST_C)
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        is_quiet = return_level(_largest(strays, of_others, middle)) <= 1
-        low, high = np.where(is_quiet, low, middle), np.where(is_quiet, middle, high)
+    most = np.full(worlds, LARGEST_C)
+    restless = {n: (_in_thresholds(n, found, of_others[n], most) > 1).any(axis=-2) for n, found in strays.items()}
+    settled = {name: np.where(restless[name][..., None, :], np.nan, found) for name, found in strays.items()}
+    c = _smallest_quiet_c(settled, of_others)
     usual = {name: _usual(found, np.ones((1, months), dtype=bool)) for name, found in strays.items()}
-    return high, {name: _threshold(name, usual[name], high[..., None, None])[..., 0, :] for name in strays}
+    limits = {name: _threshold(name, usual[name], c[..., None, None])[..., 0, :] for name in strays}
+    furthest = {name: RESTLESS_TIMES * np.nan_to_num(found).max(axis=-2) for name, found in strays.items()}
+    limits = {n: np.where(restless[n], np.maximum(limits[n], furthest[n]), limits[n]) for n in limits}
+    return Calibrated(c, limits, restless)
 
 
 def return_level(maxima: FloatArray, return_months: float = RETURN_MONTHS) -> FloatArray:
@@ -109,10 +141,21 @@ def return_level(maxima: FloatArray, return_months: float = RETURN_MONTHS) -> Fl
     return level
 
 
-def _largest(strays: Distances, usual: Mapping[Channel, Usual], c: FloatArray) -> FloatArray:
-    """Each left-out month's largest distance in thresholds that this month had no part in, shape (..., months)."""
-    in_thresholds = [found / _threshold(name, usual[name], c[..., None, None]) for name, found in strays.items()]
-    return np.nan_to_num(np.concatenate(in_thresholds, axis=-1), nan=0.0).max(axis=-1)
+def _smallest_quiet_c(strays: Distances, of_others: Mapping[Channel, Usual]) -> FloatArray:
+    """Where the return level of the monthly maxima, in thresholds, comes down to 1; shape (...)."""
+    worlds = strays["shift"].shape[:-2]
+    low, high = np.full(worlds, SMALLEST_C), np.full(worlds, LARGEST_C)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        found = [_in_thresholds(name, each, of_others[name], middle) for name, each in strays.items()]
+        is_quiet = return_level(np.concatenate(found, axis=-1).max(axis=-1)) <= 1
+        low, high = np.where(is_quiet, low, middle), np.where(is_quiet, middle, high)
+    return high
+
+
+def _in_thresholds(channel: Channel, strays: FloatArray, of_others: Usual, c: FloatArray) -> FloatArray:
+    """Distances of left-out months in thresholds that these months had no part in; 0 where unknown."""
+    return np.nan_to_num(strays / _threshold(channel, of_others, c[..., None, None]))
 
 
 def _threshold(channel: Channel, usual: Usual, c: FloatArray) -> FloatArray:

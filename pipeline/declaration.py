@@ -180,12 +180,12 @@ class Dataset:
                 )
         for cut in self.slices:
             field = self._field(f"slice {cut.name!r}", cut.field)
-            if (field.kind == "number") != bool(cut.edges):
+            if field.kind == "category" and cut.edges:
                 raise DeclarationError(
                     f"slice {cut.name!r}",
-                    expected="edges for a number and none for a category",
-                    found=f"{len(cut.edges)} edges on {cut.field!r}, a {field.kind}",
-                    remedy="Add or remove the edges.",
+                    expected="no edges, because a category is cut by its values",
+                    found=f"{len(cut.edges)} edges on {cut.field!r}, a category",
+                    remedy="Remove the edges.",
                 )
         for name in self.economics.fields():
             if self._field(f"economics, {name}", name).kind != "number":

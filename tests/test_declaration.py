@@ -330,7 +330,6 @@ def test_a_declaration_loads_nothing_heavy(name: str) -> None:
         ({"label": EventLabel(table="events", where=(Where("event", "==", "canceled"),), horizon_days=28)}, "canceled"),
         ({"rule": Rule((Points(Where("region", ">", "north"), 1),))}, "'>'"),
         ({"slices": (Slice(name="region", field="region", edges=(1.0,)),)}, "1 edges on 'region', a category"),
-        ({"slices": (Slice(name="paid", field="paid"),)}, "0 edges on 'paid', a number"),
         ({"features": (*FEATURES, Attribute(name="first_price", table="events", column="price"))}, "table 'events'"),
     ],
 )

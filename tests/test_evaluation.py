@@ -15,6 +15,7 @@ from pipeline.calendar import SingleSnapshot
 from pipeline.economics import Value
 from pipeline.errors import ChurnError, ReleaseError
 from pipeline.evaluation import Evaluation, evaluate_rungs, evaluation_from_dict
+from pipeline.feature_kinds import Attribute
 from pipeline.label_kinds import ColumnLabel
 from pipeline.lake import canonical_json
 from pipeline.rule import Rule
@@ -158,8 +159,8 @@ def test_no_rows_and_no_probabilities_are_refused() -> None:
 def test_a_dataset_without_time_earns_by_the_campaign_and_not_by_the_month() -> None:
     dataset = company(
         calendar=SingleSnapshot(),
-        label=ColumnLabel(table="customers", column="region", positive="south"),
-        features=(),
+        label=ColumnLabel(table="customers", column="customer_id", positive="south"),
+        features=(Attribute(name="region", table="customers", column="region"),),
         slices=(),
         rule=Rule(()),
         economics=replace(OFFER, value=Value(times=100)),

@@ -88,13 +88,14 @@ def strays(scale: float, months: int = 24, seed: int = 1) -> Distances:
 
 
 def test_what_is_hardly_noisy_has_the_floors_for_thresholds() -> None:
-    c, limits = calibrated(strays(1e-4), unrelated_months(TWO_YEARS))
+    found = calibrated(strays(1e-4), unrelated_months(TWO_YEARS))
+    c, limits = found.c, found.limits
     assert {channel: set(limits[channel].tolist()) for channel in CHANNELS} == {k: {v} for k, v in FLOORS.items()}
     assert float(c) == pytest.approx(0.6, abs=1e-4)
 
 
 def test_noisy_fields_have_thresholds_beyond_what_they_do_by_themselves() -> None:
-    limits = calibrated(strays(0.2), unrelated_months(TWO_YEARS))[1]
+    limits = calibrated(strays(0.2), unrelated_months(TWO_YEARS)).limits
     assert (limits["shift"] > 3 * 0.2).all()
     assert (limits["shift"] < 8 * 0.2).all()
 
@@ -102,19 +103,36 @@ def test_noisy_fields_have_thresholds_beyond_what_they_do_by_themselves() -> Non
 def test_a_noisy_field_does_not_cost_a_quiet_one_its_eyes() -> None:
     found = strays(0.02)
     found["shift"][:, 0] *= 10
-    limits = calibrated(found, unrelated_months(TWO_YEARS))[1]["shift"]
+    limits = calibrated(found, unrelated_months(TWO_YEARS)).limits["shift"]
     assert limits[0] > 2 * limits[1:].max()
 
 
+def test_a_field_that_grows_year_by_year_is_named_and_blinds_no_other() -> None:
+    calm, grows = strays(0.02), strays(0.02)
+    grows["shift"][:, 3] = np.linspace(0.1, 4, 24)
+    found, without = (calibrated(each, unrelated_months(TWO_YEARS)) for each in (grows, calm))
+    assert np.flatnonzero(found.restless["shift"]).tolist() == [3]
+    assert found.limits["shift"][3] == 1.5 * 4
+    np.testing.assert_allclose(found.limits["shift"][:3], without.limits["shift"][:3], rtol=0.25)
+
+
+def test_a_broken_month_in_the_reference_blinds_no_other_field() -> None:
+    broken = strays(0.02)
+    broken["missing"][7, 2] = 0.5
+    found = calibrated(broken, unrelated_months(TWO_YEARS))
+    assert np.flatnonzero(found.restless["missing"]).tolist() == [2]
+    assert not any(found.restless[channel].any() for channel in CHANNELS if channel != "missing")
+
+
 def test_with_few_months_only_the_floors_count() -> None:
-    c, limits = calibrated(strays(0.2, months=3), unrelated_months(months_after("2023-01", 3)))
-    assert (float(c), limits["shift"].tolist()) == (0.0, [FLOORS["shift"]] * 10)
+    found = calibrated(strays(0.2, months=3), unrelated_months(months_after("2023-01", 3)))
+    assert (float(found.c), found.limits["shift"].tolist()) == (0.0, [FLOORS["shift"]] * 10)
 
 
 def test_distances_that_do_not_exist_are_no_evidence() -> None:
     found = strays(0.02)
     found["spread"][:] = np.nan
-    limits = calibrated(found, unrelated_months(TWO_YEARS))[1]
+    limits = calibrated(found, unrelated_months(TWO_YEARS)).limits
     assert limits["spread"].tolist() == [FLOORS["spread"]] * 10
 
 
@@ -122,12 +140,13 @@ def test_many_worlds_are_calibrated_as_each_alone() -> None:
     first, second = strays(0.1, seed=4), strays(0.3, seed=5)
     both = {channel: np.stack([first[channel], second[channel]]) for channel in CHANNELS}
     unrelated = unrelated_months(TWO_YEARS)
-    c, limits = calibrated(both, unrelated)
+    found = calibrated(both, unrelated)
     for place, alone in enumerate((first, second)):
-        assert float(c[place]) == pytest.approx(float(calibrated(alone, unrelated)[0]))
-        np.testing.assert_allclose(limits["shift"][place], calibrated(alone, unrelated)[1]["shift"])
+        assert float(found.c[place]) == pytest.approx(float(calibrated(alone, unrelated).c))
+        np.testing.assert_allclose(found.limits["shift"][place], calibrated(alone, unrelated).limits["shift"])
 
 
 def test_thresholds_are_kept_in_a_release_as_they_are() -> None:
-    thresholds = DriftThresholds(c=1.25, months=24, values={"shift": {"bill": 0.12}, "correlation": {"a~b": 0.2}})
+    values = {"shift": {"bill": 0.12}, "correlation": {"a~b": 0.2}}
+    thresholds = DriftThresholds(c=1.25, months=24, values=values, restless={"shift": ("bill",)})
     assert thresholds_from_dict(thresholds.as_dict()) == thresholds

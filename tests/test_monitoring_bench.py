@@ -12,7 +12,7 @@ from monitoring.bench_retail import pools_of, retail_months
 from monitoring.bench_rules import RULES, Case
 from monitoring.bench_shifts import SHIFTS, targets
 from monitoring.bench_worlds import LAYOUT, World, sampled, truth_of
-from monitoring.sketches import sketch_of
+from monitoring.sketching import sketch_of
 from pipeline.feature_kinds import Field
 from tests.monitored_months import months_after
 

@@ -152,5 +152,5 @@ def test_a_finding_can_be_stored() -> None:
 
 
 def test_a_field_without_a_threshold_is_not_judged() -> None:
-    nothing = DriftThresholds(c=0.0, months=24, values={})
+    nothing = DriftThresholds(c=0.0, months=24, values={}, restless={})
     assert drift(usual("2025-06", bill=number(BILL + 50)), REFERENCE, nothing) == []

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from upath import UPath
 
-from monitoring.sketches import LEVELS, MISSING, UNKNOWN, Sketch, parquet_sketch, sketch_from_dict, sketch_of
+from monitoring.sketches import LEVELS, MISSING, UNKNOWN, Sketch, sketch_from_dict
+from monitoring.sketching import SAMPLED_ROWS, parquet_sketch, sampling_step, sketch_of
 from pipeline.feature_kinds import Field
 
 NUMBER, OTHER = Field(name="bill", kind="number"), Field(name="age", kind="number")
@@ -93,6 +94,14 @@ def test_the_size_does_not_grow_with_the_rows(rows: int) -> None:
     fields = [Field(name=f"n{i}", kind="number") for i in range(20)]
     sketch = sketched({field.name: random.lognormal(size=rows) for field in fields}, *fields)
     assert len(json.dumps(sketch.as_dict())) < 30_000
+
+
+def test_of_many_rows_every_so_many_is_taken_and_none_twice() -> None:
+    rows = 3 * SAMPLED_ROWS + 1
+    sketch = sketched({"bill": np.arange(1, rows + 1, dtype=np.float64)}, NUMBER)
+    # the third row, the sixth ...: their mean is half a step beyond the middle
+    assert (sampling_step(rows), sketch.rows, sketch.numbers["bill"].mean) == (3, rows, 15_001.5)
+    assert [sampling_step(n) for n in (0, SAMPLED_ROWS, 2 * SAMPLED_ROWS - 1, 5 * SAMPLED_ROWS)] == [1, 1, 1, 5]
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=1, max_size=60))

@@ -175,7 +175,7 @@ ABOUT_THE_SUBSCRIPTION = (
         name="days_since_renewal_offer",
         table="subscription_events",
         where=(Where("event", "==", "renewal_offered"),),
-        description="the letter comes 45 days before the end",
+        description="the letter comes 60 days before the end",
         action="The contract is about to end: offer its renewal.",
     ),
     DaysSince(
@@ -184,25 +184,22 @@ ABOUT_THE_SUBSCRIPTION = (
         where=(Where("event", "==", "price_raised"),),
         action="Explain the price rise; offer the old price for a year.",
     ),
-    Count(name="plan_changes", table="subscription_events", days=90, where=(Where("event", "==", "plan_changed"),)),
 )
 ABOUT_USAGE = (
-    Sum(name="gigabytes", table="usage", column="gigabytes", days=28, action="Offer the plan that fits the usage."),
-    Sum(name="minutes", table="usage", column="minutes", days=28),
-    Mean(name="active_days", table="usage", column="active_days", days=28, description="a week, over four weeks"),
+    Mean(
+        name="gigabytes_a_week",
+        table="usage",
+        column="gigabytes",
+        days=28,
+        description="over the last four weeks",
+        action="Compare price and usage; offer the plan that fits.",
+    ),
+    Mean(name="minutes_a_week", table="usage", column="minutes", days=28, description="over the last four weeks"),
+    Mean(name="active_days", table="usage", column="active_days", days=28, description="over the last four weeks"),
     Trend(
         name="gigabytes_trend",
         table="usage",
         column="gigabytes",
-        recent_days=28,
-        earlier_days=56,
-        description="the last four weeks against the eight before",
-        action="Ask what changed; usage is falling.",
-    ),
-    Trend(
-        name="minutes_trend",
-        table="usage",
-        column="minutes",
         recent_days=28,
         earlier_days=56,
         description="the last four weeks against the eight before",
@@ -262,7 +259,7 @@ ABOUT_SUPPORT = (
 
 RULE = Rule(
     (
-        Points(Where("days_since_renewal_offer", "<", 45), 3),
+        Points(Where("days_since_renewal_offer", "<", 60), 3),
         Points(Where("contract", "==", "monthly"), 2),
         Points(Where("failed_payments", ">=", 1), 2),
         Points(Where("gigabytes_trend", "<", 0.7), 2),

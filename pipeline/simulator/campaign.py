@@ -1,22 +1,20 @@
 """Calls to customers: those that a call list orders, and an old courtesy campaign that picks at random."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.simulator import vocabulary as v
-from pipeline.simulator.arrays import BoolArray, FloatArray, IntArray
+from pipeline.simulator.arrays import BoolArray, IntArray
 from pipeline.simulator.draws import Draws
 from pipeline.simulator.hazard import REACHED_SHARE
 from pipeline.simulator.life import Life
 from pipeline.simulator.months import DAY, Month
 from pipeline.simulator.parameters import WorldParameters
 from pipeline.simulator.state import Customers
-from pipeline.simulator.subscription import event
-from pipeline.simulator.tables import Batch, cents, identifiers, words
+from pipeline.simulator.tables import Batch, identifiers, words
 
 _ACCEPTED, _DECLINED, _UNREACHABLE = range(3)
-_DISCOUNT = 0.1
 _STAYERS_WHO_ACCEPT = 0.25
 _CALLED_WITHIN_DAYS = 3
 
@@ -40,20 +38,15 @@ def calls(customers: Customers, month: Month, ordered: IntArray, draws: Draws, p
     return Calls(called, reached, is_ordered)
 
 
-def campaign(
-    customers: Customers, life: Life, made: Calls, leaves: BoolArray
-) -> tuple[Customers, list[Batch], BoolArray]:
-    """The calls as rows, the discounts that came of them, and who took one.
+def campaign(customers: Customers, life: Life, made: Calls, leaves: BoolArray) -> tuple[BoolArray, IntArray, Batch]:
+    """Who took the offer of a call, when each customer would be called, and the calls as rows.
 
     A call comes before the cancellation of those who leave in spite of it, or because of it.
     """
     room = np.minimum(life.until - life.month.start, _CALLED_WITHIN_DAYS * DAY)
     at = life.month.start + (life.uniform("campaign/at") * room).astype(np.int64)
-    takes = life.uniform("campaign/accepts") < _STAYERS_WHO_ACCEPT
-    accepted = made.reached & ~leaves & takes
+    accepted = made.reached & ~leaves & (life.uniform("campaign/accepts") < _STAYERS_WHO_ACCEPT)
     outcome = np.where(made.reached, np.where(accepted, _ACCEPTED, _DECLINED), _UNREACHABLE).astype(np.int8)
-    customers = replace(customers, price=_discounted(customers.price, accepted))
-    discounts = event("discounted", customers.only(accepted), at=at[accepted], month=life.month)
     who = made.called
     rows = Batch(
         table="retention_contacts",
@@ -67,8 +60,4 @@ def campaign(
             "happened_at": at[who],
         },
     )
-    return customers, [discounts, rows], accepted
-
-
-def _discounted(price: FloatArray, who: BoolArray) -> FloatArray:
-    return np.where(who, cents(price * (1.0 - _DISCOUNT)), price)
+    return accepted, at, rows

@@ -19,6 +19,7 @@ from pipeline.simulator.tables import Batch, identifiers
 _LATE_DAYS = (5, 45)
 # damage is kept rare in every batch, so that no month is stopped for what is meant to be quarantined
 _MAX_DAMAGED_SHARE = 0.01
+_SHARE_OF_USUAL = {"usage": 0.5}  # a machine reports it; a row in twelve weeks would else be bad for many customers
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,12 @@ def recorded(batch: Batch, draws: Draws, parameters: WorldParameters) -> tuple[p
     """The rows of a batch as the company's systems got them, and what was done to them (schema `PLANTED`)."""
     if batch.is_exact:
         return batch.rows(batch.recorded_at), PLANTED.empty_table()
+    care = _SHARE_OF_USUAL.get(batch.table, 1.0)
+    late_share = care * parameters.late_share
     drawn = draws.uniform(f"{batch.table}/{batch.name}/late", batch.numbers)
-    is_late = drawn < parameters.late_share
-    rows = batch.rows(_delayed(batch.recorded_at, is_late, drawn / parameters.late_share))
-    return _damaged(batch, rows, ~is_late, draws, parameters.dirt_share)
+    is_late = drawn < late_share
+    rows = batch.rows(_delayed(batch.recorded_at, is_late, drawn / max(late_share, 1e-9)))
+    return _damaged(batch, rows, ~is_late, draws, care * parameters.dirt_share)
 
 
 def _delayed(recorded_at: IntArray, is_late: BoolArray, how: FloatArray) -> IntArray:
@@ -97,7 +100,7 @@ def _damaged(batch: Batch, rows: pa.Table, on_time: BoolArray, draws: Draws, sha
     hit = np.sort(candidates[np.argsort(drawn[candidates], kind="stable")][:most])
     damages = DAMAGES[batch.table]
     edges = np.cumsum([damage.share for damage in damages])[:-1]
-    which = np.searchsorted(edges, drawn[hit] / share, side="right")
+    which = np.searchsorted(edges, drawn[hit] / max(share, 1e-9), side="right")
     planted = []
     for i, damage in enumerate(damages):
         rows = _spoiled(rows, hit[which == i], damage)

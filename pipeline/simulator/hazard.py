@@ -49,13 +49,13 @@ def log_odds(state: State, month: Month, parameters: WorldParameters) -> FloatAr
 def _freedom(customers: Customers, now: int) -> FloatArray:
     """1 where no contract binds, little where it binds for long."""
     days_left = (customers.contract_ends_at - now) / DAY
-    bound = np.interp(days_left, [20.0, 45.0, 90.0], [1.0, 0.7, 0.15])
+    bound = np.interp(days_left, [31.0, 60.0], [1.0, 0.15])
     return np.where(customers.contract == v.MONTHLY, 1.0, bound)
 
 
 def _contract_ends(customers: Customers, now: int) -> FloatArray:
     days_left = (customers.contract_ends_at - now) / DAY
-    return np.where(customers.contract == v.MONTHLY, 0.0, np.interp(days_left, [31.0, 62.0], [3.5, 0.0]))
+    return np.where(customers.contract == v.MONTHLY, 0.0, np.interp(days_left, [31.0, 60.0], [3.3, 0.0]))
 
 
 def _shops_around(pressure: FloatArray, dear: FloatArray) -> FloatArray:

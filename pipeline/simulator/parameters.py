@@ -49,8 +49,9 @@ class WorldParameters:
         base_log_odds: log-odds that a customer without any cause leaves within a month.
         trait_sd: spread of what no table shows about a customer, in log-odds.
         courtesy_share: share of the customers whom the old courtesy campaign calls each month, drawn at random.
-        late_share: share of the rows that are recorded weeks after they happened.
-        dirt_share: share of the rows that are damaged; see `dirt.py`.
+        late_share: share of the rows that are recorded weeks after they happened; half of it in usage, which a
+            machine reports.
+        dirt_share: share of the rows that are damaged, half of it in usage; see `dirt.py`.
         season: log-odds added in January ... December.
         modifiers: what is different in some months, by "YYYY-MM".
     """
@@ -58,14 +59,14 @@ class WorldParameters:
     customers: int = 20_000
     seed: int = 7
     first: str = "2024-01"
-    sign_up_share: float = 0.036
-    base_log_odds: float = -4.25
+    sign_up_share: float = 0.035
+    base_log_odds: float = -4.3
     trait_sd: float = 0.12
     courtesy_share: float = 0.01
     late_share: float = 0.004
     dirt_share: float = 0.004
-    season: tuple[float, ...] = (0.08, 0.0, 0.0, -0.03, -0.05, 0.02, 0.05, 0.08, 0.12, 0.03, -0.05, -0.12)
-    usage_season: tuple[float, ...] = (1.02, 1.0, 1.0, 0.99, 0.98, 0.96, 0.93, 0.94, 0.99, 1.01, 1.03, 1.06)
+    season: tuple[float, ...] = (0.04, 0.0, 0.0, -0.02, -0.03, 0.01, 0.03, 0.04, 0.06, 0.02, -0.03, -0.06)
+    usage_season: tuple[float, ...] = (1.01, 1.0, 1.0, 0.99, 0.99, 0.98, 0.97, 0.97, 0.99, 1.0, 1.02, 1.03)
     modifiers: Mapping[str, Modifiers] = field(default_factory=dict)
 
     def of_month(self, key: str) -> Modifiers:

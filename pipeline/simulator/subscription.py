@@ -5,28 +5,33 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.simulator import vocabulary as v
-from pipeline.simulator.arrays import BoolArray, IntArray
+from pipeline.simulator.arrays import BoolArray, FloatArray, IntArray
 from pipeline.simulator.life import Life
 from pipeline.simulator.months import DAY, Month
 from pipeline.simulator.state import Customers
 from pipeline.simulator.tables import Batch, cents, identifiers, repeated, words
 
 _RENEWAL_SHARE = 0.5
-_OFFERED_BEFORE = 45 * DAY
+_OFFERED_BEFORE = 60 * DAY
+_DISCOUNT = 0.1
 _MONTHLY_RISE_SHARE = 0.035
 _MONTHS_BETWEEN_RISES = 10
 
 
-def subscriptions(customers: Customers, life: Life, is_settled: BoolArray) -> tuple[Customers, list[Batch]]:
-    """A month of the subscriptions; at most one change each, and none for those who `is_settled` marks.
+def subscriptions(
+    customers: Customers, life: Life, took_offer: BoolArray, called_at: IntArray
+) -> tuple[Customers, list[Batch]]:
+    """A month of the subscriptions, in which `took_offer` marks who took the discount of a call at `called_at`.
 
-    One change a month keeps the newest row of a customer equal to the state, whatever moment each change is at.
+    A customer's subscription changes at most once in a month: so the newest row of a customer equals the state,
+    whatever the moments. A contract that ends with an offer taken is renewed at the discount.
     """
-    offers = _renewal_offers(customers, life)
-    customers, contract_batches, ended = _contracts(customers, life, is_settled)
-    customers, raised_batch, raised = _prices(customers, life, is_settled | ended)
-    customers, plan_batch = _plans(customers, life, is_settled | ended | raised)
-    return customers, [offers, *contract_batches, raised_batch, plan_batch]
+    offered = _renewal_offers(customers, life)
+    customers, contract_batches, ended = _contracts(customers, life, took_offer)
+    customers, discounts = _discounts(customers, life, took_offer & ~ended, called_at)
+    customers, raised_batch, raised = _prices(customers, life, took_offer | ended)
+    customers, plan_batch = _plans(customers, life, took_offer | ended | raised)
+    return customers, [offered, *contract_batches, discounts, raised_batch, plan_batch]
 
 
 def event(name: str, customers: Customers, *, at: IntArray, month: Month, is_exact: bool = False) -> Batch:
@@ -55,10 +60,10 @@ def _renewal_offers(customers: Customers, life: Life) -> Batch:
     return event("renewal_offered", customers.only(who), at=at[who], month=life.month)
 
 
-def _contracts(customers: Customers, life: Life, is_settled: BoolArray) -> tuple[Customers, list[Batch], BoolArray]:
+def _contracts(customers: Customers, life: Life, took_offer: BoolArray) -> tuple[Customers, list[Batch], BoolArray]:
     ends_at, month = customers.contract_ends_at, life.month
-    ended = (ends_at >= month.start) & life.is_there(ends_at) & ~is_settled
-    renewed = ended & (life.uniform("subscription/renewal") < _RENEWAL_SHARE)
+    ended = (ends_at >= month.start) & life.is_there(ends_at)
+    renewed = ended & ((life.uniform("subscription/renewal") < _RENEWAL_SHARE) | took_offer)
     lapsed = ended & ~renewed
     term = np.array(v.CONTRACT_DAYS, dtype=np.int64)[customers.contract] * DAY
     customers = replace(
@@ -66,12 +71,22 @@ def _contracts(customers: Customers, life: Life, is_settled: BoolArray) -> tuple
         contract=np.where(lapsed, v.MONTHLY, customers.contract).astype(np.int8),
         contract_started_at=np.where(ended, ends_at, customers.contract_started_at),
         contract_ends_at=np.where(renewed, ends_at + term, np.where(lapsed, 0, ends_at)),
+        price=_discounted(customers.price, ended & took_offer),
     )
     batches = [
         event(name, customers.only(who), at=ends_at[who], month=month)
         for name, who in (("renewed", renewed), ("contract_ended", lapsed))
     ]
     return customers, batches, ended
+
+
+def _discounts(customers: Customers, life: Life, who: BoolArray, at: IntArray) -> tuple[Customers, Batch]:
+    customers = replace(customers, price=_discounted(customers.price, who))
+    return customers, event("discounted", customers.only(who), at=at[who], month=life.month)
+
+
+def _discounted(price: FloatArray, who: BoolArray) -> FloatArray:
+    return np.where(who, cents(price * (1.0 - _DISCOUNT)), price)
 
 
 def _prices(customers: Customers, life: Life, is_settled: BoolArray) -> tuple[Customers, Batch, BoolArray]:

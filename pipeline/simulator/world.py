@@ -103,13 +103,13 @@ def _lived(
         until=cancels_at,
     )
     leaves = cancels_at < month.end
-    customers, call_batches, is_settled = campaign(customers, life, made, leaves)
-    customers, subscription_batches = subscriptions(customers, life, is_settled)
+    took_offer, called_at, call_rows = campaign(customers, life, made, leaves)
+    customers, subscription_batches = subscriptions(customers, life, took_offer, called_at)
     customers, support_batches = support(customers, life)
     customers, billing_batches = billing(customers, life)
     customers, usage_batches = using(customers, life)
     cancelled = event("cancelled", customers.only(leaves), at=cancels_at[leaves], month=month, is_exact=True)
-    batches = [*call_batches, *subscription_batches, cancelled, *support_batches, *billing_batches, *usage_batches]
+    batches = [call_rows, *subscription_batches, cancelled, *support_batches, *billing_batches, *usage_batches]
     return customers.only(~leaves), batches
 
 
