@@ -53,6 +53,6 @@ def _required(proof: "Proof") -> "Proof":
             f"Bento {proof.tag}",
             expected="the champion's answers of the day it was made",
             found=f"answers by {proof.served_by!r} that differ by {proof.max_difference:.3g}",
-            remedy="Do not ship it; run the month again, and compare the versions of numpy and treelite.",
+            remedy="Do not ship it; run the month again, and compare the versions of numpy.",
         )
     return proof

@@ -122,7 +122,8 @@ def calibrated(strays: Distances, unrelated: NDArray[np.bool_]) -> Calibrated:
         return Calibrated(np.zeros(worlds), flat, {name: limits < 0 for name, limits in flat.items()})
     of_others = {name: _usual(found, unrelated) for name, found in strays.items()}
     most = np.full(worlds, LARGEST_C)
-    restless = {n: (_in_thresholds(n, found, of_others[n], most) > 1).any(axis=-2) for n, found in strays.items()}
+    strained = {n: _in_thresholds(n, found, of_others[n], most) for n, found in strays.items()}
+    restless = {n: np.asarray((found > 1).any(axis=-2)) for n, found in strained.items()}
     settled = {name: np.where(restless[name][..., None, :], np.nan, found) for name, found in strays.items()}
     c = _smallest_quiet_c(settled, of_others)
     usual = {name: _usual(found, np.ones((1, months), dtype=bool)) for name, found in strays.items()}
