@@ -27,6 +27,7 @@ from scipy import special
 from monitoring.baseline import left_out_factors, left_out_weights
 from monitoring.distances import Channel, Distances, distances
 from monitoring.stack import Layout, Stack
+from monitoring.usual import Usual, usual
 from pipeline.economics import FloatArray
 
 FLOORS: Mapping[Channel, float] = {
@@ -40,18 +41,8 @@ FLOORS: Mapping[Channel, float] = {
 RETURN_MONTHS = 36
 SMALLEST_C, LARGEST_C = 0.6, 2.0
 RESTLESS_TIMES = 1.5  # how much further than ever before a restless field must stray
-PEER_MONTHS = 24  # how many months of its own a field's usual distance must have to outweigh that of its peers
 FEWEST_MONTHS = 6  # with less to go by, only the floors count
 HALVINGS = 20
-NORMAL_POWER = 2 / 3
-
-
-@dataclass(frozen=True)
-class Usual:
-    """Mean and standard deviation of the distances of a channel to the NORMAL_POWER, shape (..., fields)."""
-
-    typical: FloatArray
-    scale: FloatArray
 
 
 @dataclass(frozen=True)
@@ -120,14 +111,12 @@ def calibrated(strays: Distances, unrelated: NDArray[np.bool_]) -> Calibrated:
     if months < FEWEST_MONTHS:
         flat = {name: np.full((*worlds, found.shape[-1]), FLOORS[name]) for name, found in strays.items()}
         return Calibrated(np.zeros(worlds), flat, {name: limits < 0 for name, limits in flat.items()})
-    of_others = {name: _usual(found, unrelated) for name, found in strays.items()}
-    most = np.full(worlds, LARGEST_C)
-    strained = {n: _in_thresholds(n, found, of_others[n], most) for n, found in strays.items()}
-    restless = {n: np.asarray((found > 1).any(axis=-2)) for n, found in strained.items()}
+    everybody = {name: np.ones((*worlds, found.shape[-1]), dtype=bool) for name, found in strays.items()}
+    restless = _restless(strays, {name: usual(strays[name], unrelated, everybody[name]) for name in strays})
     settled = {name: np.where(restless[name][..., None, :], np.nan, found) for name, found in strays.items()}
-    c = _smallest_quiet_c(settled, of_others)
-    usual = {name: _usual(found, np.ones((1, months), dtype=bool)) for name, found in strays.items()}
-    limits = {name: _threshold(name, usual[name], c[..., None, None])[..., 0, :] for name in strays}
+    c = _smallest_quiet_c(settled, {name: usual(strays[name], unrelated, ~restless[name]) for name in strays})
+    always = np.ones((1, months), dtype=bool)
+    limits = {n: _threshold(n, usual(found, always, ~restless[n]), c)[..., 0, :] for n, found in strays.items()}
     furthest = {name: RESTLESS_TIMES * np.nan_to_num(found).max(axis=-2) for name, found in strays.items()}
     limits = {n: np.where(restless[n], np.maximum(limits[n], furthest[n]), limits[n]) for n in limits}
     return Calibrated(c, limits, restless)
@@ -140,6 +129,13 @@ def return_level(maxima: FloatArray, return_months: float = RETURN_MONTHS) -> Fl
     beta = (2 * weighted - ordered.mean(axis=-1)) / np.log(2)
     level: FloatArray = ordered.mean(axis=-1) + beta * (-np.log(-np.log(1 - 1 / return_months)) - np.euler_gamma)
     return level
+
+
+def _restless(strays: Distances, of_others: Mapping[Channel, Usual]) -> dict[Channel, NDArray[np.bool_]]:
+    """Which fields strayed where no sensible `c` would have let them, by channel of shape (..., fields)."""
+    most = np.full(strays["shift"].shape[:-2], LARGEST_C)
+    found = {name: _in_thresholds(name, strays[name], of_others[name], most) for name in strays}
+    return {name: np.asarray((times > 1).any(axis=-2)) for name, times in found.items()}
 
 
 def _smallest_quiet_c(strays: Distances, of_others: Mapping[Channel, Usual]) -> FloatArray:
@@ -156,27 +152,11 @@ def _smallest_quiet_c(strays: Distances, of_others: Mapping[Channel, Usual]) -> 
 
 def _in_thresholds(channel: Channel, strays: FloatArray, of_others: Usual, c: FloatArray) -> FloatArray:
     """Distances of left-out months in thresholds that these months had no part in; 0 where unknown."""
-    return np.nan_to_num(strays / _threshold(channel, of_others, c[..., None, None]))
+    return np.nan_to_num(strays / _threshold(channel, of_others, c))
 
 
-def _threshold(channel: Channel, usual: Usual, c: FloatArray) -> FloatArray:
-    fields = max(usual.typical.shape[-1], 1)
+def _threshold(channel: Channel, found: Usual, c: FloatArray) -> FloatArray:
+    """Shape (..., rows, fields)."""
+    fields = max(found.typical.shape[-1], 1)
     z = special.ndtri(1 - 1 / (RETURN_MONTHS * len(FLOORS) * fields))
-    return np.maximum((usual.typical + c * z * usual.scale) ** (1 / NORMAL_POWER), FLOORS[channel])
-
-
-def _usual(found: FloatArray, chosen: NDArray[np.bool_]) -> Usual:
-    """What is usual in the months of each row of `chosen`, shape (..., rows, fields)."""
-    there, values, weights = np.isfinite(found), np.nan_to_num(found) ** NORMAL_POWER, chosen.astype(np.float64)
-    return _with_peers(weights @ there, weights @ values, weights @ values**2)
-
-
-def _with_peers(months: FloatArray, total: FloatArray, squares: FloatArray) -> Usual:
-    """Drawn to the median of the channel's other fields: a scale from two years alone is off by a seventh or more."""
-    mean = total / np.maximum(months, 1)
-    variance = np.maximum(squares - months * mean**2, 0.0) / np.maximum(months - 1, 1)
-    if mean.shape[-1] == 0:
-        return Usual(mean, variance)
-    share = months / (months + PEER_MONTHS)
-    typical, spread = (own * share + np.median(own, axis=-1, keepdims=True) * (1 - share) for own in (mean, variance))
-    return Usual(typical, np.sqrt(spread))
+    return np.maximum(found.beyond(c * z), FLOORS[channel])

@@ -228,5 +228,7 @@ def test_a_source_that_cannot_be_read_fails_with_its_own_words_and_leaves_the_fi
             raise ChurnError("file x.csv", expected="a header", found="nothing", remedy="Export it again.")
 
     result = run_history(company(source=Broken()), settings, instance, "2024-01", "2024-01")
-    assert "raw_customers: file x.csv: expected a header; found nothing. Export it again." in raised(result)
+    said = raised(result)
+    assert "raw_customers" in said
+    assert said.count("file x.csv: expected a header; found nothing. Export it again.") == 1  # however many steps said it
     assert lake(dataset, settings).path("raw", CUSTOMERS.name, "2024-01").read_bytes() == before
