@@ -230,5 +230,5 @@ def test_a_source_that_cannot_be_read_fails_with_its_own_words_and_leaves_the_fi
     result = run_history(company(source=Broken()), settings, instance, "2024-01", "2024-01")
     said = raised(result)
     assert "raw_customers" in said
-    assert said.count("file x.csv: expected a header; found nothing. Export it again.") == 1  # however many steps said it
+    assert said.count("file x.csv: expected a header; found nothing. Export it again.") == 1
     assert lake(dataset, settings).path("raw", CUSTOMERS.name, "2024-01").read_bytes() == before
