@@ -8,6 +8,7 @@ from typing import Any
 from upath import UPath
 
 from assets.summary import SHOWN
+from pipeline.calendar import SNAPSHOT
 from pipeline.errors import ChurnError
 from pipeline.lake import write_atomically
 
@@ -34,13 +35,14 @@ def results(summaries: Sequence[Mapping[str, Any]], goals: Mapping[str, Mapping[
 
 def _of_dataset(summary: Mapping[str, Any]) -> str:
     test, decision = summary["test"], summary["decision"]
+    period = "a campaign" if summary["month"] == SNAPSHOT else "a month"
     head = (
         f"**`{summary['dataset']}`**: {test['rows']:,} untouched rows of {test['customers']:,} customers, "
         f"{100 * test['base_rate']:.1f} % left. `churn run --dataset {summary['dataset']}`"
     )
     names = [name.replace("_", " ").replace("roc auc", "ROC-AUC").replace("pr auc", "PR-AUC") for name in SHOWN[:-1]]
     lines = [
-        f"| rung | {' | '.join(names)} | profit, {summary['currency']} a month |",
+        f"| rung | {' | '.join(names)} | profit, {summary['currency']} {period} |",
         f"|---|{'---|' * len(SHOWN)}",
         *(_row(rung, figures) for rung, figures in summary["rungs"].items()),
     ]
