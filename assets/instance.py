@@ -62,6 +62,7 @@ def child_environment(settings: Settings) -> dict[str, str]:
         "CHURN_HOME": str(settings.root()),
         "CHURN_DATASET": settings.dataset,
         "DAGSTER_DISABLE_TELEMETRY": "1",
+        "DAGSTER_EVENT_BATCH_SIZE": "100",  # the events of many months are written together
         "BENTOML_DO_NOT_TRACK": "True",  # no other spelling counts
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 PARTITION, PROCESS = "dagster/partition", "churn/process"
+ERRORS_ONLY = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}  # every event is in the instance anyway
 Progress = Callable[[str, int, int], None]
 
 
@@ -80,7 +81,7 @@ def execute(
     from dagster._core.definitions.job_base import InMemoryJob
     from dagster._core.execution.api import execute_run_iterator
 
-    run = instance.create_run_for_job(job_def=job, tags={**tags, PROCESS: str(os.getpid())})
+    run = instance.create_run_for_job(job_def=job, tags={**tags, PROCESS: str(os.getpid())}, run_config=ERRORS_ONLY)
     steps, ended, failures = len(list(job.graph.node_dict)), 0, Failures(job.name)
     progress("", 0, steps)
     for event in execute_run_iterator(InMemoryJob(job), run, instance):

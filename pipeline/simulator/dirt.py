@@ -19,7 +19,7 @@ from pipeline.simulator.tables import Batch, identifiers
 _LATE_DAYS = (5, 45)
 # damage is kept rare in every batch, so that no month is stopped for what is meant to be quarantined
 _MAX_DAMAGED_SHARE = 0.01
-_SHARE_OF_USUAL = {"usage": 0.5}  # a machine reports it; a row in twelve weeks would else be bad for many customers
+_SHARE_OF_USUAL = {"usage": 0.5, "subscription_events": 0.5}  # reported by machines, and checked by bills
 
 
 @dataclass(frozen=True)

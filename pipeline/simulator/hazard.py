@@ -60,7 +60,7 @@ def _contract_ends(customers: Customers, now: int) -> FloatArray:
 
 def _shops_around(pressure: FloatArray, dear: FloatArray) -> FloatArray:
     """Whose contract ends compares: with what competitors offer, and with what they get."""
-    return np.interp(pressure, [0.0, 0.5], [0.6, 1.3]) * np.interp(dear, [-0.3, 0.2], [0.5, 1.2])
+    return np.interp(pressure, [0.0, 0.5], [0.6, 1.3]) * np.interp(dear, [-0.3, 0.2], [0.7, 1.15])
 
 
 def _tenure(customers: Customers, now: int) -> FloatArray:
@@ -82,7 +82,7 @@ def _poor_value(customers: Customers, dear: FloatArray) -> FloatArray:
 def _price_raised(customers: Customers, now: int, dear: FloatArray) -> FloatArray:
     """A price rise angers those who got little for their money before."""
     days = (now - customers.price_raised_at) / DAY
-    return np.interp(days, [0.0, 40.0, 90.0], [2.6, 2.2, 0.0]) * np.interp(dear, [-0.2, 0.2], [0.1, 1.3])
+    return np.interp(days, [0.0, 40.0, 90.0], [2.6, 2.2, 0.0]) * np.interp(dear, [-0.2, 0.2], [0.4, 1.2])
 
 
 def _lost_interest(customers: Customers, now: int) -> FloatArray:

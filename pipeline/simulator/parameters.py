@@ -49,9 +49,8 @@ class WorldParameters:
         base_log_odds: log-odds that a customer without any cause leaves within a month.
         trait_sd: spread of what no table shows about a customer, in log-odds.
         courtesy_share: share of the customers whom the old courtesy campaign calls each month, drawn at random.
-        late_share: share of the rows that are recorded weeks after they happened; half of it in usage, which a
-            machine reports.
-        dirt_share: share of the rows that are damaged, half of it in usage; see `dirt.py`.
+        late_share: share of the rows that are recorded weeks after they happened, less in some tables; see `dirt.py`.
+        dirt_share: share of the rows that are damaged, likewise.
         season: log-odds added in January ... December.
         modifiers: what is different in some months, by "YYYY-MM".
     """
@@ -60,7 +59,7 @@ class WorldParameters:
     seed: int = 7
     first: str = "2024-01"
     sign_up_share: float = 0.035
-    base_log_odds: float = -4.3
+    base_log_odds: float = -4.35
     trait_sd: float = 0.12
     courtesy_share: float = 0.01
     late_share: float = 0.004
