@@ -55,9 +55,7 @@ def write_month(run: Run, *, at: datetime) -> Month:
     """Score the month's customers, write the call list, and log every prediction."""
     found, dataset, lake = answering(run), run.dataset, run.lake
     share = run.settings.holdout_share
-    scores, listed = build_call_list(
-        dataset, lake, found.release, run.key, served_by=found.served_by, holdout_share=share
-    )
+    scores, listed = build_call_list(lake, found.release, run.key, served_by=found.served_by, holdout_share=share)
     write_call_list(lake, scores, listed, run.key)
     predictions = predictions_of(dataset, lake, scores, run.key, predicted_at=at, fallback_reason=found.fallback_reason)
     engine = state_engine(run.settings, lake)

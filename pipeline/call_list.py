@@ -8,20 +8,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.declaration import Dataset
-from pipeline.economics import FloatArray, Payoffs, budget_of, contacts
-from pipeline.errors import ChurnError
+from pipeline.economics import contacts
 from pipeline.lake import Lake, write_atomically
 from pipeline.policy import Decisions, decided
 from pipeline.prediction_log import Prediction
 from pipeline.reasons import REASONS, strongest_reasons, suggested_action
 from pipeline.release import Release
+from pipeline.scored import ScoredMonth, scored_month
 from pipeline.splits import hashed_shares
 from pipeline.spreadsheet import as_csv
 
@@ -31,18 +30,14 @@ DO_NOT_CONTACT = "do not contact: control group, to measure what contacts change
 
 @dataclass(frozen=True)
 class _Month:
-    """A scored month, one entry per active customer in the order of their ids."""
+    """A scored month and what was decided about each customer."""
 
-    columns: dict[str, NDArray[Any]]
-    customers: NDArray[np.object_]
-    payoffs: Payoffs
-    probability: FloatArray
+    scored: ScoredMonth
     decisions: Decisions
     held_out: NDArray[np.bool_]
 
 
 def build_call_list(
-    dataset: Dataset,
     lake: Lake,
     release: Release,
     key: str,
@@ -63,7 +58,7 @@ def build_call_list(
         SourceError: the features of the month are not there.
         ChurnError: they lack a column that the release needs.
     """
-    month = _scored(_features(dataset, lake, key, release), release, key, holdout_share)
+    month = _decided(scored_month(lake, release, key), holdout_share)
     by = {"release": release.id, "served_by": served_by}
     return _scores(month, by), _listed(month, release, by)
 
@@ -107,43 +102,20 @@ def predictions_of(
         )
 
 
-def _features(dataset: Dataset, lake: Lake, key: str, release: Release) -> pa.Table:
-    """The features of a month, sorted by customer, with everything that the release reads."""
-    features = lake.read("features", "customers", key).sort_by("customer_id")
-    missing = [field.name for field in release.fields if field.name not in features.column_names]
-    if missing:
-        raise ChurnError(
-            f"call list of {dataset.name!r}, month {key}",
-            expected=f"the features {', '.join(missing)}, which release {release.id} was made with",
-            found="a month without them",
-            remedy="The dataset's declaration changed since: train and promote a new release first.",
-        )
-    return features
-
-
-def _scored(features: pa.Table, release: Release, key: str, holdout_share: float) -> _Month:
-    columns = {
-        field.name: features[field.name].to_numpy()
-        if field.kind == "number"
-        else np.array(features[field.name].to_pylist(), dtype=object)
-        for field in release.fields
-    }
-    economics, rows = release.policy.economics, len(features)
-    customers = np.array(features["customer_id"].to_pylist(), dtype=object)
-    payoffs, probability = economics.payoffs(columns, rows), release.scorer.probability(columns, rows)
-    value = payoffs.expected(probability)
-    decisions = decided(payoffs, value, contacts(value, budget_of(economics, rows)))
-    held_out = decisions.contact & is_held_out(customers, key, holdout_share)
-    return _Month(columns, customers, payoffs, probability, decisions, held_out)
+def _decided(scored: ScoredMonth, holdout_share: float) -> _Month:
+    value = scored.payoffs.expected(scored.probability)
+    decisions = decided(scored.payoffs, value, contacts(value, scored.budget))
+    held_out = decisions.contact & is_held_out(scored.customers, scored.key, holdout_share)
+    return _Month(scored, decisions, held_out)
 
 
 def _scores(month: _Month, by: dict[str, str]) -> pa.Table:
-    rows, decisions = len(month.customers), month.decisions
+    rows, decisions = len(month.scored), month.decisions
     reasons = np.where(month.held_out, "holdout", np.array(decisions.reason, dtype=object))
     return pa.table(
         {
-            "customer_id": pa.array(month.customers, type=pa.string()),
-            "churn_probability": month.probability,
+            "customer_id": pa.array(month.scored.customers, type=pa.string()),
+            "churn_probability": month.scored.probability,
             "expected_value": pa.array(decisions.expected_value, from_pandas=True),  # null where it is not known
             "contact": decisions.contact & ~month.held_out,
             "holdout": month.held_out,
@@ -160,10 +132,10 @@ def _listed(month: _Month, release: Release, by: dict[str, str]) -> pa.Table:
     return pa.table(
         {
             "rank": pa.array(range(1, len(listed) + 1), type=pa.int64()),
-            "customer_id": pa.array(month.customers[listed], type=pa.string()),
-            "churn_probability": month.probability[listed],
+            "customer_id": pa.array(month.scored.customers[listed], type=pa.string()),
+            "churn_probability": month.scored.probability[listed],
             "expected_value": value[listed],
-            "value_at_stake": month.payoffs.gain[listed],
+            "value_at_stake": month.scored.payoffs.gain[listed],
             **_explained(month, release, listed),
             "holdout": month.held_out[listed],
             **{name: pa.array([text] * len(listed), type=pa.string()) for name, text in by.items()},
@@ -174,7 +146,7 @@ def _listed(month: _Month, release: Release, by: dict[str, str]) -> pa.Table:
 def _explained(month: _Month, release: Release, listed: NDArray[np.int64]) -> dict[str, pa.Array]:
     """Reasons and the suggested action of the listed customers, in words."""
     fields, actions = release.scorer.fields, release.policy.actions
-    columns = {field.name: month.columns[field.name][listed] for field in fields}
+    columns = {field.name: month.scored.columns[field.name][listed] for field in fields}
     effects = release.scorer.reasons(columns, len(listed))
     found = strongest_reasons(effects, fields, columns)
     texts = {f"reason_{i + 1}": [row[i].text if i < len(row) else None for row in found] for i in range(REASONS)}

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -141,8 +142,17 @@ def evaluate_run(run: Run) -> Evaluation:
     return found
 
 
-def write_candidate(run: Run, *, at: datetime, dagster_run_id: str = "") -> Release:
-    """Put the proposed rung, and all that answering needs, into a release that nobody serves yet."""
+def write_candidate(
+    run: Run, *, at: datetime, dagster_run_id: str = "", drift: Mapping[str, Any] | None = None
+) -> Release:
+    """Put the proposed rung, and all that answering needs, into a release that nobody serves yet.
+
+    Args:
+        run: the month.
+        at: when.
+        dagster_run_id: who asked.
+        drift: what the release will be monitored by.
+    """
     evaluation = run.evaluation()
     scorer, rule = run.rung(evaluation.verdict.rung), run.rung("rule")  # type: ignore[arg-type]
     if not isinstance(rule, RuleScorer):
@@ -166,6 +176,7 @@ def write_candidate(run: Run, *, at: datetime, dagster_run_id: str = "") -> Rele
         golden=golden_rows(test, scorer.probability(test, len(test)), fields),
         evaluation=evaluation.as_dict(),
         card=model_card(run.dataset, evaluation),
+        drift=drift or {},
     )
     release = write_release(run.releases, contents, origin)
     write_json(run.folder / "candidate.json", {"release": release.id, "generation": generation_of(run.releases)})

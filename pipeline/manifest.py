@@ -14,7 +14,7 @@ from pipeline.scoring import MODEL_FILE
 
 MANIFEST_FILE = "manifest.json"
 CONTENT_FILES = (MODEL_FILE, "rule.json", "fields.json", "policy.json", "reference.json")  # what answers depend on
-EVIDENCE_FILES = ("golden.json", "evaluation.json", "card.md")
+EVIDENCE_FILES = ("golden.json", "evaluation.json", "drift.json", "card.md")
 FILES = (*CONTENT_FILES, *EVIDENCE_FILES)  # a constant list: no manifest can name a file of its own
 FORMAT = 1
 RELEASE_ID = re.compile(r"(\d{4}-\d{2}|snapshot)-[0-9a-f]{12}")

@@ -7,8 +7,9 @@ Releases live in a local folder or on a mounted volume: they need atomic renames
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from dataclasses import field as dataclass_field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from pipeline.feature_kinds import Field
 from pipeline.lake import canonical_json
 from pipeline.manifest import MANIFEST_FILE, Manifest, Origin, manifest_of
 from pipeline.policy import Policy, policy_from_dict
-from pipeline.release_files import damaged, read_files, write_files
+from pipeline.release_files import damaged, read_file, read_files, write_files
 from pipeline.rule import RuleTable, rule_table_from_dict
 from pipeline.scoring import MODEL_FILE, RuleScorer, Scorer, columns_of, model_bytes, scorer_from_bytes
 
@@ -46,6 +47,7 @@ class Contents:
     golden: Golden
     evaluation: Mapping[str, Any]
     card: str
+    drift: Mapping[str, Any] = dataclass_field(default_factory=dict)
 
     def as_files(self) -> dict[str, bytes]:
         """The bytes of each file; the same contents always give the same bytes."""
@@ -56,6 +58,7 @@ class Contents:
             "reference.json": self.reference,
             "golden.json": asdict(self.golden),
             "evaluation.json": self.evaluation,
+            "drift.json": self.drift,
         }
         files = {name: canonical_json(value) for name, value in plain.items()}
         return files | {MODEL_FILE: model_bytes(self.scorer), "card.md": self.card.encode()}
@@ -88,6 +91,15 @@ class Release:
     def rule_scorer(self) -> RuleScorer:
         """What answers when no model may."""
         return RuleScorer(self.rule, model_fields(self.fields))
+
+    def evidence(self, name: Literal["evaluation.json", "drift.json"]) -> dict[str, Any]:
+        """A file that answers do not depend on, read and verified when it is asked for: the service never does.
+
+        Raises:
+            ReleaseError: it was changed since the release was read.
+        """
+        found: dict[str, Any] = json.loads(read_file(self.folder, name, self.manifest))
+        return found
 
     def golden_difference(self) -> float:
         """Largest difference between what the release says of its golden rows now and what it said when it was made."""

@@ -28,6 +28,15 @@ def read_files(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
     return manifest, {name: _verified(folder, name, manifest) for name in FILES}
 
 
+def read_file(folder: Path, name: str, manifest: Manifest) -> bytes:
+    """The bytes of one file of a release whose manifest was verified before.
+
+    Raises:
+        ReleaseError: the file is missing, cut short, swapped or edited.
+    """
+    return _verified(folder, name, manifest)
+
+
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write a folder under a temporary name, flush it to the disk, and rename it; the first of two writers wins."""
     folder.parent.mkdir(parents=True, exist_ok=True)

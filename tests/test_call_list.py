@@ -56,7 +56,7 @@ def release(tmp_path: Path) -> Release:
 def build(
     lake: Lake, release: Release, *, budget_share: float = 0.3, holdout_share: float = 0.0
 ) -> tuple[pa.Table, pa.Table]:
-    return build_call_list(DATASET, lake, world.budget(release, budget_share), KEY, holdout_share=holdout_share)
+    return build_call_list(lake, world.budget(release, budget_share), KEY, holdout_share=holdout_share)
 
 
 def test_the_budget_goes_to_the_customers_who_are_worth_most(lake: Lake, release: Release) -> None:
@@ -155,13 +155,13 @@ def test_a_cell_that_a_spreadsheet_would_run_is_made_text() -> None:
 
 def test_a_month_without_features_is_named(lake: Lake, release: Release) -> None:
     with pytest.raises(SourceError, match="features table 'customers', month 2024-07"):
-        build_call_list(DATASET, lake, release, "2024-07")
+        build_call_list(lake, release, "2024-07")
 
 
 def test_a_release_that_needs_a_feature_that_is_gone_is_named(lake: Lake, release: Release) -> None:
     lake.write(pa.table(ROWS).drop_columns(["usage"]), "features", "customers", KEY)
     with pytest.raises(ChurnError, match="expected the features usage, which release"):
-        build_call_list(DATASET, lake, release, KEY)
+        build_call_list(lake, release, KEY)
 
 
 def test_every_score_becomes_a_row_of_the_prediction_log(lake: Lake, release: Release) -> None:

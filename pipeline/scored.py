@@ -1,0 +1,83 @@
+"""A month's customers as a release sees them: their features as columns, what a contact is worth, and their scores."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline.economics import FloatArray, Payoffs, budget_of
+from pipeline.errors import ChurnError
+from pipeline.lake import Lake
+from pipeline.release import Release
+
+
+@dataclass(frozen=True)
+class ScoredMonth:
+    """One entry per active customer, in the order of their ids."""
+
+    key: str
+    features: pa.Table
+    release: Release
+
+    @cached_property
+    def customers(self) -> NDArray[np.object_]:
+        """The ids."""
+        return np.array(self.features["customer_id"].to_pylist(), dtype=object)
+
+    @cached_property
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Every field of the release: float64 with NaN for numbers, objects with None for categories."""
+        return {
+            field.name: self.features[field.name].to_numpy()
+            if field.kind == "number"
+            else np.array(self.features[field.name].to_pylist(), dtype=object)
+            for field in self.release.fields
+        }
+
+    @cached_property
+    def probability(self) -> FloatArray:
+        """Of leaving, as the release's model says."""
+        return self.release.scorer.probability(self.columns, len(self))
+
+    @cached_property
+    def rule_probability(self) -> FloatArray:
+        """Of leaving, as the release's rule says."""
+        return self.release.rule_scorer.probability(self.columns, len(self))
+
+    @cached_property
+    def payoffs(self) -> Payoffs:
+        """What contacting each customer earns or costs under the release's own policy."""
+        return self.release.policy.economics.payoffs(self.columns, len(self))
+
+    @property
+    def budget(self) -> int:
+        """How many of them can be contacted."""
+        return budget_of(self.release.policy.economics, len(self))
+
+    def __len__(self) -> int:
+        """How many customers there are."""
+        return len(self.features)
+
+
+def scored_month(lake: Lake, release: Release, key: str, *, most_rows: int | None = None) -> ScoredMonth:
+    """The customers of a snapshot as `release` sees them; about `most_rows` of them, evenly taken, where it is given.
+
+    Raises:
+        SourceError: the features of the month are not there.
+        ChurnError: they lack a column that the release needs.
+    """
+    features = lake.read("features", "customers", key).sort_by("customer_id")
+    missing = [field.name for field in release.fields if field.name not in features.column_names]
+    if missing:
+        raise ChurnError(
+            f"features of month {key}",
+            expected=f"the features {', '.join(missing)}, which release {release.id} was made with",
+            found="a month without them",
+            remedy="The dataset's declaration changed since: train and promote a new release first.",
+        )
+    if most_rows is not None and len(features) > most_rows:
+        features = features.take(np.arange(0, len(features), len(features) // most_rows))
+    return ScoredMonth(key, features, release)
