@@ -13,21 +13,24 @@ were really left alone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.bootstrap import Interval
+from monitoring.figures import intervals_as_dict
+from pipeline.bootstrap import Draws, Interval
 from pipeline.economics import FloatArray, Payoffs
-from pipeline.metrics import evaluate
+from pipeline.holdout import canonical_order, checked_probability, holdout_of
+from pipeline.metrics import drawn_metrics, metrics_of
 from pipeline.settings import Settings
 from pipeline.splits import hashed_shares
 
 SALT = "control group copies"
 FEWEST_LEFT_ALONE = 30
 OVERALL = "all"
+MODEL = "model"
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Realised:
         left_alone: of them, how many were selected and left alone by lot.
         is_honest: whether the selected are represented at all, and by people enough. Where not, the figures are those
             of the customers nobody wanted to contact, and say little about the model where it matters.
+        against: profit less that of each rival on the same draws.
     """
 
     release: str
@@ -91,6 +95,15 @@ class Realised:
     contacted: int
     left_alone: int
     is_honest: bool
+    against: Mapping[str, Interval] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values that JSON can hold; a figure that does not exist is None."""
+        return {
+            **{name: value for name, value in vars(self).items() if name not in ("metrics", "against")},
+            "metrics": intervals_as_dict(self.metrics),
+            "against": intervals_as_dict(self.against),
+        }
 
 
 def realised(
@@ -99,6 +112,7 @@ def realised(
     budget_share: float,
     settings: Settings,
     slices: Mapping[str, NDArray[np.bool_]] | None = None,
+    rivals: Mapping[str, FloatArray] | None = None,
 ) -> list[Realised]:
     """Realised performance by release and month, then by slice; the overall figures come first.
 
@@ -107,6 +121,7 @@ def realised(
         budget_share: share of a month's customers that can be contacted, for the campaign's profit.
         settings: rounds and seed of the bootstrap.
         slices: by name, which rows are inside, shape (rows,).
+        rivals: by name, what others say of the same rows, shape (rows,): the overall profit is compared with theirs.
     """
     found = []
     for release in np.unique(outcomes.release):
@@ -114,7 +129,8 @@ def realised(
             month = (outcomes.release == release) & (outcomes.snapshot == snapshot)
             for name, inside in ({OVERALL: np.ones(len(outcomes), dtype=bool)} | dict(slices or {})).items():
                 rows = np.flatnonzero(month & inside)
-                found.append(_realised(name, outcomes.only(rows), budget_share, settings))
+                others = {who: p[rows] for who, p in (rivals or {}).items()} if name == OVERALL else {}
+                found.append(_realised(name, outcomes.only(rows), others, budget_share, settings))
     return [each for each in found if each.rows]
 
 
@@ -132,31 +148,37 @@ def honest_rows(outcomes: Outcomes) -> NDArray[np.int64]:
     return np.concatenate([others, np.repeat(by_lot, times)])
 
 
-def _realised(name: str, outcomes: Outcomes, budget_share: float, settings: Settings) -> Realised:
-    rows = outcomes.only(honest_rows(outcomes))
+def _realised(
+    name: str, outcomes: Outcomes, rivals: Mapping[str, FloatArray], budget_share: float, settings: Settings
+) -> Realised:
+    places = honest_rows(outcomes)
     selected, left_alone = int(outcomes.selected.sum()), int(outcomes.left_alone.sum())
+    drawn = _drawn(outcomes.only(places), {who: p[places] for who, p in rivals.items()}, budget_share, settings)
     return Realised(
         release=str(outcomes.release[0]) if len(outcomes) else "",
         snapshot=str(outcomes.snapshot[0]) if len(outcomes) else "",
         slice=name,
-        metrics=_metrics(rows, budget_share, settings),
+        metrics=metrics_of(drawn, MODEL) if drawn else {},
         rows=len(outcomes),
         contacted=int(outcomes.contacted.sum()),
         left_alone=left_alone,
         is_honest=left_alone >= min(FEWEST_LEFT_ALONE, selected),
+        against={who: drawn.difference((MODEL, "profit"), (who, "profit")) for who in rivals} if drawn else {},
     )
 
 
-def _metrics(rows: Outcomes, budget_share: float, settings: Settings) -> dict[str, Interval]:
+def _drawn(rows: Outcomes, rivals: Mapping[str, FloatArray], budget_share: float, settings: Settings) -> Draws | None:
+    """Every figure and its draws; None where nobody left or nobody stayed."""
     if len(np.unique(rows.churned)) < 2:
-        return {}
-    payoffs = Payoffs(rows.gain, rows.loss)
-    return evaluate(
-        rows.churned,
-        rows.probability,
-        payoffs,
-        rows.customer,
-        rows.snapshot,
+        return None
+    order = canonical_order(rows.customer, rows.snapshot)
+    sorted_rows = rows.only(order)
+    found = holdout_of(
+        sorted_rows.churned,
+        Payoffs(sorted_rows.gain, sorted_rows.loss),
+        customer=sorted_rows.customer,
+        snapshot=sorted_rows.snapshot,
         budget_share=budget_share,
-        settings=settings,
     )
+    others = {who: checked_probability(who, p[order]) for who, p in rivals.items()}
+    return drawn_metrics(found, {MODEL: checked_probability(MODEL, sorted_rows.probability), **others}, settings)

@@ -146,6 +146,25 @@ def read_predictions(
     return pd.DataFrame([tuple(row) for row in found], columns=[column.name for column in table.columns])
 
 
+def read_batch(engine: "sa.Engine", dataset: str, snapshot: str) -> "pd.DataFrame":
+    """What the newest batch said of each customer of a snapshot: everything but the features, which the lake has.
+
+    Where a month was scored by several releases, customers are called from the list that was written last.
+    """
+    import pandas as pd
+    import sqlalchemy as sa
+
+    table = predictions_table()
+    create_if_missing(engine, table)
+    columns = [column for column in table.columns if column.name != "features"]
+    same = (table.c.dataset == dataset) & (table.c.snapshot == snapshot) & (table.c.source == "batch")
+    newest = sa.select(sa.func.max(table.c.predicted_at)).where(same).scalar_subquery()
+    query = sa.select(*columns).where(same, table.c.predicted_at == newest).order_by(table.c.customer_id)
+    with engine.connect() as connection:
+        found = connection.execute(query).all()
+    return pd.DataFrame([tuple(row) for row in found], columns=[column.name for column in columns])
+
+
 def logged_features(log: "pd.DataFrame", declared: Sequence[Field]) -> "pd.DataFrame":
     """The features of logged rows as models expect them: float64 with NaN for numbers, objects for categories."""
     import pandas as pd

@@ -1,5 +1,6 @@
 """A month's customers as a release sees them: their features as columns, what a contact is worth, and their scores."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.economics import FloatArray, Payoffs, budget_of
 from pipeline.errors import ChurnError
+from pipeline.feature_kinds import Field
 from pipeline.lake import Lake
 from pipeline.release import Release
 
@@ -29,13 +31,8 @@ class ScoredMonth:
 
     @cached_property
     def columns(self) -> dict[str, NDArray[Any]]:
-        """Every field of the release: float64 with NaN for numbers, objects with None for categories."""
-        return {
-            field.name: self.features[field.name].to_numpy()
-            if field.kind == "number"
-            else np.array(self.features[field.name].to_pylist(), dtype=object)
-            for field in self.release.fields
-        }
+        """Every field of the release."""
+        return columns_of_features(self.features, self.release.fields)
 
     @cached_property
     def probability(self) -> FloatArray:
@@ -62,8 +59,23 @@ class ScoredMonth:
         return len(self.features)
 
 
-def scored_month(lake: Lake, release: Release, key: str, *, most_rows: int | None = None) -> ScoredMonth:
-    """The customers of a snapshot as `release` sees them; about `most_rows` of them, evenly taken, where it is given.
+def columns_of_features(features: pa.Table, fields: Sequence[Field]) -> dict[str, NDArray[Any]]:
+    """The columns that scorers and economics read: float64 with NaN for numbers, objects with None for categories."""
+    return {
+        field.name: features[field.name].to_numpy()
+        if field.kind == "number"
+        else np.array(features[field.name].to_pylist(), dtype=object)
+        for field in fields
+    }
+
+
+def evenly(rows: pa.Table, most: int) -> pa.Table:
+    """Every second, third ... row, so that about `most` are left."""
+    return rows if len(rows) <= most else rows.take(np.arange(0, len(rows), len(rows) // most))
+
+
+def scored_month(lake: Lake, release: Release, key: str) -> ScoredMonth:
+    """The customers of a snapshot as `release` sees them.
 
     Raises:
         SourceError: the features of the month are not there.
@@ -78,6 +90,4 @@ def scored_month(lake: Lake, release: Release, key: str, *, most_rows: int | Non
             found="a month without them",
             remedy="The dataset's declaration changed since: train and promote a new release first.",
         )
-    if most_rows is not None and len(features) > most_rows:
-        features = features.take(np.arange(0, len(features), len(features) // most_rows))
     return ScoredMonth(key, features, release)
