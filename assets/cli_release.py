@@ -10,7 +10,7 @@ from rich.table import Table
 
 from assets.chosen import chosen
 
-app = App(name="release", help="List, show, verify and roll back releases.")
+app = App(name="release", help="List, show, verify, roll back and hold back releases.")
 DatasetName = Annotated[str | None, Parameter(help="simulated, telco, tv, or the path of a module of yours")]
 
 
@@ -69,6 +69,24 @@ def rollback(*, why: str = "rolled back by hand", to: str | None = None, dataset
 
     pointer = go_back(_root(dataset), why, to)
     Console().print(f"current release: {pointer.release}")
+
+
+@app.command
+def hold(*, why: str, dataset: DatasetName = None) -> None:
+    """Let the rule alone answer until `resume`: the service obeys within a second, and so does the next call list."""
+    from pipeline.serving_order import order_rule
+
+    order_rule(_root(dataset).parent, f"by hand: {why}", month="", generation=0, by="operator")
+    Console().print("the rule answers until `churn release resume`")
+
+
+@app.command
+def resume(*, why: str, dataset: DatasetName = None) -> None:
+    """Let the champion answer again, whether the rule was ordered by hand or by monitoring."""
+    from pipeline.serving_order import order_champion
+
+    order_champion(_root(dataset).parent, f"by hand: {why}")
+    Console().print("the champion answers again")
 
 
 def _root(dataset: str | None) -> Path:

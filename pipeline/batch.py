@@ -12,6 +12,7 @@ from pipeline.errors import ReleaseError
 from pipeline.pointer import entries_to_serve, release_of
 from pipeline.prediction_log import log_batch
 from pipeline.release import Release, verify_release
+from pipeline.serving_order import read_order
 from pipeline.state import state_engine
 
 
@@ -37,9 +38,16 @@ class Month:
 def answering(run: Run) -> Answering:
     """The champion, else the last good release, else the rule that the month's candidate carries.
 
+    Where monitoring ordered the rule, it is the rule of whichever of them would have answered.
+
     Raises:
         ReleaseError: not even the candidate is whole.
     """
+    found, ordered = _best(run), _ordered(run)
+    return _by_rule(found.release, f"monitoring: {ordered}") if ordered else found
+
+
+def _best(run: Run) -> Answering:
     refused: list[str] = []
     for place, entry in enumerate(entries_to_serve(run.releases)):
         try:
@@ -47,8 +55,20 @@ def answering(run: Run) -> Answering:
         except ReleaseError as error:
             refused.append(str(error))
     candidate = verify_release(run.releases / run.read("candidate.json")["release"])
-    why = "; ".join(refused) or "nothing has passed the gate yet"
-    return Answering(replace(candidate, scorer=candidate.rule_scorer), "rule", why)
+    return _by_rule(candidate, "; ".join(refused) or "nothing has passed the gate yet")
+
+
+def _ordered(run: Run) -> str:
+    """Why the rule alone may answer, empty where it need not; an order that cannot be read may well have said so."""
+    try:
+        order = read_order(run.releases.parent)
+    except ReleaseError as error:
+        return str(error)
+    return order.reason if order and order.wants_rule else ""
+
+
+def _by_rule(release: Release, why: str) -> Answering:
+    return Answering(replace(release, scorer=release.rule_scorer), "rule", why)
 
 
 def write_month(run: Run, *, at: datetime) -> Month:

@@ -131,7 +131,7 @@ def promote(root: Path, release_id: str, expected_generation: int, why: str, *, 
         ReleaseError: the release does not verify, or somebody else moved the pointer first.
     """
     release = verify_release(root / _release_id(release_id))
-    with _locked(root):
+    with locked(root):
         pointer = read_pointer(root)
         found = pointer.generation if pointer else 0
         if found != expected_generation:
@@ -152,7 +152,7 @@ def rollback(root: Path, why: str, to: str | None = None, *, at: datetime | None
     Raises:
         ReleaseError: no earlier release verifies.
     """
-    with _locked(root):
+    with locked(root):
         pointer, is_damaged = _pointer_or_copy(root)
         release = _newest_earlier(root, pointer, is_damaged) if to is None else verify_release(root / _release_id(to))
         return _moved(root, pointer, _entry(release, why, at, "rollback"))
@@ -200,7 +200,7 @@ def _moved(root: Path, pointer: Pointer | None, entry: Entry) -> Pointer:
 
 
 @contextmanager
-def _locked(root: Path) -> Iterator[None]:
+def locked(root: Path) -> Iterator[None]:
     """One process at a time; the lock goes with the process that holds it, so a kill leaves none behind."""
     root.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(root / ".lock", os.O_RDWR | os.O_CREAT, 0o644)

@@ -4,7 +4,6 @@ All reading and verifying happens here; requests see only the standing that resu
 slow disk makes changes late, never requests.
 """
 
-import json
 import logging
 import threading
 from collections.abc import Callable
@@ -12,9 +11,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from pipeline.errors import ReleaseError
 from pipeline.pointer import COPY_FILE, POINTER_FILE, Entry, entries_to_serve
 from pipeline.release import Release
-from pipeline.release_files import read_plain_file
+from pipeline.serving_order import read_order
 from serving.ladder import Ladder
 from serving.rungs import Fault, Rung, rungs_of
 from serving.schema import Contract, contract_of
@@ -24,7 +24,6 @@ from serving.standing import Standing
 PAUSE_SECONDS = 0.25
 FIRST_LOOK_SECONDS = 2.0  # how long the start waits for it; a slower disk means that the rule answers first
 DEEPEST = 5  # how many earlier releases are tried before the rule has to answer
-POLICY_FILE = "serving_policy.json"
 
 logger = logging.getLogger("serving.watch")
 
@@ -158,15 +157,12 @@ class Watch:
     def _monitoring_order(self) -> Fault | None:
         """What monitoring asks for; an order that cannot be read changes nothing."""
         try:
-            stored = json.loads(read_plain_file(self._orders / POLICY_FILE, 65_536))
-            wants_rule, reason = {"rule": True, "champion": False}[stored["serve"]], str(stored.get("reason", ""))
-            self._order = Fault("monitoring", reason or "no reason given") if wants_rule else None
-        except FileNotFoundError:
-            self._order = None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            order = read_order(self._orders)
+        except ReleaseError as error:
             self._tell_once("reading monitoring's order", error)
         else:
             self._told.pop("reading monitoring's order", None)
+            self._order = Fault("monitoring", order.reason) if order and order.wants_rule else None
         return self._order
 
 

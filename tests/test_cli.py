@@ -12,6 +12,7 @@ import pytest
 from assets import cli, doctor
 from pipeline.errors import ChurnError
 from pipeline.pointer import read_pointer
+from pipeline.serving_order import read_order
 from pipeline.settings import Settings
 from tests.little_releases import NEWER, OLDER, two_releases
 
@@ -107,6 +108,18 @@ def test_releases_are_listed_shown_verified_and_rolled_back(home: Path, capsys: 
     pointer = read_pointer(home / "little" / "releases")
     assert pointer is not None
     assert (pointer.release, pointer.history[-1].why) == (older.id, "it calls the wrong people")
+
+
+def test_a_release_is_held_back_with_a_reason_and_answers_again(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    two_releases(home / "little" / "releases")
+    assert said(capsys, "release", "hold", "--why", "we are migrating")[0] == 0
+    order = read_order(home / "little")
+    assert order is not None
+    assert (order.wants_rule, order.reason, order.by) == (True, "by hand: we are migrating", "operator")
+    assert said(capsys, "release", "resume", "--why", "done")[0] == 0
+    order = read_order(home / "little")
+    assert order is not None
+    assert not order.wants_rule
 
 
 def test_a_damaged_release_is_listed_as_damaged_and_its_verification_fails(

@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 import pytest
 
+from pipeline.serving_order import order_champion, order_rule
 from serving.asking import ask, fetch
 from tests.little_releases import CUSTOMER
 from tests.serving_house import REPOSITORY, SERVE, House, environment, house_with_releases, served
@@ -135,7 +136,7 @@ def test_no_request_fails_while_the_current_release_is_broken_and_mended_again_a
         break_and_mend(house, caller)
         slow_down_and_recover(house, caller)
         lose_every_release_and_find_them(house, caller)
-        (house.state / "serving_policy.json").write_text('{"serve": "rule", "reason": "drift"}')
+        order_rule(house.state, "drift", month="2024-06", generation=2)
         assert caller.waits_for("rule", 1.5)["fallback_reason"] == "monitoring: drift"
         figures = fetch(port, "/metrics").body.decode()
     assert caller.failures == []
@@ -148,6 +149,18 @@ def test_no_request_fails_while_the_current_release_is_broken_and_mended_again_a
     output = (house.home / "output").read_text()
     assert "Traceback" not in output
     assert len(output.splitlines()) < 40
+
+
+def test_a_running_service_obeys_an_order_and_its_end_within_a_second_and_no_request_fails(house: House) -> None:
+    with served(house.home) as port, calling(port) as caller:
+        caller.waits_for("champion")
+        for month in ("2024-06", "2024-07", "2024-08"):
+            order_rule(house.state, f"{month} lost money", month=month, generation=2)
+            assert caller.waits_for("rule", 1.0)["fallback_reason"] == f"monitoring: {month} lost money"
+            order_champion(house.state, "mended")
+            assert caller.waits_for("champion", 1.0)["fallback_reason"] is None
+    assert caller.failures == []
+    assert {answer["release"] for answer in caller.answers} == {house.newer.id}
 
 
 def break_and_mend(house: House, caller: Caller) -> None:

@@ -13,11 +13,12 @@ import pytest
 
 from pipeline.pointer import generation_of, promote, rollback
 from pipeline.release import Release, releases_root
+from pipeline.serving_order import ORDER_FILE
 from serving import shelf
 from serving.ladder import Ladder
 from serving.rungs import Rung, declared_rung
 from serving.threads import Threads
-from serving.watch import POLICY_FILE, Watch
+from serving.watch import Watch
 from tests.little_releases import DATASET, NEWER, OLDER, a_release, two_releases
 
 
@@ -214,7 +215,7 @@ def test_a_pointer_that_vanishes_under_a_running_service_changes_nothing(
 
 
 def test_monitoring_can_order_the_rule_and_call_it_off(room: Room, releases: tuple[Release, Release]) -> None:
-    order = room.folder / POLICY_FILE
+    order = room.folder / ORDER_FILE
     order.write_text(json.dumps({"serve": "rule", "reason": "usage drifted"}))
     assert room.look() == [("rule", releases[1].id)]
     assert room.fault == "monitoring: usage drifted"
@@ -230,7 +231,7 @@ def test_monitoring_can_order_the_rule_and_call_it_off(room: Room, releases: tup
 def test_an_order_that_cannot_be_read_changes_nothing(
     room: Room, releases: tuple[Release, Release], content: str
 ) -> None:
-    order = room.folder / POLICY_FILE
+    order = room.folder / ORDER_FILE
     order.write_text(content)
     assert room.look()[0][0] == "champion"
     order.write_text('{"serve": "rule"}')
