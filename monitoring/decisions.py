@@ -20,6 +20,7 @@ from pipeline.calendar import month_after
 
 EvidenceKind = Literal[
     "drift",
+    "damage",
     "score_drift",
     "skew",
     "estimated_loss",
@@ -96,7 +97,7 @@ class DecisionRules:
             Trigger(kind, Action.WATCH)
             for kind in ("drift", "score_drift", "skew", "estimated_loss", "calibration_drift")
         ),
-        *(Trigger(kind, Action.WATCH) for kind in ("volume", "quarantine", "service")),
+        *(Trigger(kind, Action.WATCH) for kind in ("damage", "volume", "quarantine", "service")),
     )
     quiet_months: int = 2
     rest_months: int = 2

@@ -1,0 +1,103 @@
+"""What the release is expected to achieve on the month's customers, before anybody can know who leaves."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from monitoring.decisions import Evidence
+from monitoring.estimated import Estimate, Labelled, Unlabelled, pape
+from monitoring.figures import intervals_as_dict
+from monitoring.outcomes import matured_outcomes
+from monitoring.realised import honest_rows
+from monitoring.watched import WatchedMonth
+from pipeline.bootstrap import Interval
+from pipeline.economics import FloatArray
+from pipeline.encoding import Encoding
+from pipeline.gate_rules import GateRules
+from pipeline.labels import matured
+from pipeline.release import Release
+from pipeline.scored import ScoredMonth
+from pipeline.splits import labelled_rows
+from pipeline.wording import money_figure, number
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+LABELLED_MONTHS = 3  # the newest: what was true half a year ago may not be
+
+
+def estimate_month(watched: WatchedMonth) -> Estimate | None:
+    """ROC-AUC, log loss, Brier and profit that the labels should show later; None without a release or labels."""
+    if watched.release is None or watched.scored is None:
+        return None
+    labelled = _labelled(watched, watched.release)
+    if labelled is None or not 0 < labelled.churned.mean() < 1:
+        return None
+    scored = watched.scored
+    month = Unlabelled(scored.probability, scored.payoffs, _encoded(watched.release, scored), scored.budget)
+    return pape(labelled, month, seed=watched.settings.seed)
+
+
+def estimate_as_dict(watched: WatchedMonth, found: Estimate | None) -> dict[str, Any]:
+    """The estimate as it is kept, with the release that it is about."""
+    if found is None or watched.release is None or watched.scored is None:
+        return {}
+    about = {"release": watched.release.id, "customers": len(watched.scored), "method": found.method}
+    figures = {"domain_auc": found.domain_auc, "effective_share": found.effective_share}
+    return {**about, **figures, "metrics": intervals_as_dict(found.metrics)}
+
+
+def estimate_evidence(watched: WatchedMonth, found: Estimate | None) -> list[Evidence]:
+    """Whether the release is sure to earn less, by customer, than on the months that it passed the gate with."""
+    if found is None or watched.release is None or watched.scored is None:
+        return []
+    promised, margin = promised_profit(watched.release), GateRules().champion_margin_share
+    expected = found.metrics["profit"]
+    per_customer = expected.high / max(len(watched.scored), 1)
+    if per_customer >= (1 - margin) * promised.low:
+        return []
+    at_test = number(promised.value * len(watched.scored))
+    says = (
+        f"{watched.key}: estimated profit {money_figure(expected)}, {at_test} at the rate of the release's test months"
+    )
+    return [Evidence(watched.key, "estimated_loss", says, watched.release.id)]
+
+
+def promised_profit(release: Release) -> Interval:
+    """Profit by customer and month on the test months of the release."""
+    report = release.evidence("evaluation.json")
+    stored = report["rungs"][release.manifest.rung]["profit"]
+    customers = report["rows"] / len(report["snapshots"])
+    return Interval(*(stored[part] / customers for part in ("value", "low", "high")))
+
+
+def _labelled(watched: WatchedMonth, release: Release) -> Labelled | None:
+    """Rows whose outcome is known and that the release was neither fitted nor calibrated on, the newest months of them.
+
+    Where customers were called, only the control group tells what would have happened.
+    """
+    parts = release.evidence("evaluation.json")["parts"]
+    seen = {key for part in parts if part["name"] != "test" for key in part["snapshots"]}
+    keys = [key for key in matured(watched.dataset, watched.key) if key not in seen][-LABELLED_MONTHS:]
+    engine = watched.engine()
+    found = [_of_month(watched, release, engine, key) for key in keys]
+    engine.dispose()
+    if not found:
+        return None
+    return Labelled(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+
+def _of_month(watched: WatchedMonth, release: Release, engine: "sa.Engine", key: str) -> tuple[FloatArray, ...]:
+    """Probability, outcome and encoded features of a month's rows; all of them where nobody was called."""
+    outcome = matured_outcomes(watched.dataset, watched.lake, engine, release, key)
+    if outcome is None:
+        rows = labelled_rows(watched.dataset, watched.lake, [key])
+        encoded = Encoding(release.scorer.fields).matrix(rows, len(rows))
+        return release.scorer.probability(rows, len(rows)), rows["churned"].to_numpy(dtype=np.float64), encoded
+    places = honest_rows(outcome.outcomes)
+    churned = outcome.outcomes.churned[places].astype(np.float64)
+    return outcome.scored.probability[places], churned, _encoded(release, outcome.scored)[places]
+
+
+def _encoded(release: Release, scored: ScoredMonth) -> FloatArray:
+    return Encoding(release.scorer.fields).matrix(scored.columns, len(scored))

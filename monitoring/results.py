@@ -1,0 +1,153 @@
+"""What the releases really achieved on the snapshots whose outcome became known in the month, and what that proves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring.calibration import CalibrationDrift, calibration_drift
+from monitoring.decisions import Evidence
+from monitoring.figures import interval_from_dict, intervals_as_dict, read_figures
+from monitoring.outcomes import RULE, Matured, matured_outcomes
+from monitoring.realised import Outcomes, Realised, honest_rows, realised
+from monitoring.watched import WatchedMonth
+from pipeline.bootstrap import Interval
+from pipeline.errors import ContractError
+from pipeline.gate_rules import GateRules
+from pipeline.slices import slice_groups
+from pipeline.splits import as_frame
+from pipeline.wording import figure, money_figure
+
+PREVIOUS = "previous release"
+ROUNDS = 200  # of the bootstrap: a monthly look, not a promotion
+NEWS_Z = 2.6  # one look in 200 strays so far by itself, and there are two looks a month
+WIDTH_IN_SD = 2 * 1.959963984540054
+WORSE = {"roc_auc": -1, "log_loss": 1}
+SLOPE_LOW, SLOPE_HIGH, MOST_INTERCEPT = 0.8, 1.25, 0.25
+"""How far calibration may be off before it costs more than a percent or two of the profit: as the gate's limits."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A snapshot whose outcome is known: figures overall and by slice, and how well calibrated the promises were."""
+
+    snapshot: str
+    figures: tuple[Realised, ...]
+    calibration: CalibrationDrift | None
+
+    @property
+    def overall(self) -> Realised:
+        """Of all customers."""
+        return self.figures[0]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        drifted = self.calibration
+        calibration = intervals_as_dict({"slope": drifted.slope, "intercept": drifted.intercept}) if drifted else {}
+        return {
+            "snapshot": self.snapshot,
+            "release": self.overall.release,
+            "figures": [each.as_dict() for each in self.figures],
+            "calibration": calibration,
+        }
+
+
+def results_of_month(watched: WatchedMonth) -> list[Result]:
+    """The results of the snapshots that matured in the month and that a batch had scored."""
+    if watched.release is None:
+        return []
+    engine, results = watched.engine(), []
+    for snapshot in watched.newly_matured:
+        found = matured_outcomes(watched.dataset, watched.lake, engine, watched.release, snapshot)
+        if found is not None and len(found.outcomes):
+            results.append(_result(watched, found, snapshot))
+    engine.dispose()
+    return results
+
+
+def result_evidence(watched: WatchedMonth, results: Sequence[Result]) -> list[Evidence]:
+    """What the results prove against the release that gave the scores; what the rule said is nobody's fault."""
+    judges = (_against_rivals, _below_estimate, _badly_calibrated)
+    of_models = [result for result in results if result.overall.release != RULE]
+    return [evidence for result in of_models for judge in judges for evidence in judge(watched, result)]
+
+
+def _result(watched: WatchedMonth, found: Matured, snapshot: str) -> Result:
+    rivals = found.rivals
+    if len(watched.standing) > 1:
+        rivals[PREVIOUS] = found.said_by(watched.standing[1])
+    settings = watched.settings.model_copy(update={"bootstrap_rounds": ROUNDS})
+    figures = realised(
+        found.outcomes,
+        budget_share=watched.dataset.economics.budget_share,
+        settings=settings,
+        slices=_slices(watched, found),
+        rivals=rivals,
+    )
+    return Result(snapshot, tuple(figures), _calibration(found.outcomes))
+
+
+def _slices(watched: WatchedMonth, found: Matured) -> dict[str, NDArray[np.bool_]]:
+    groups = slice_groups(watched.dataset, as_frame(found.scored.features, watched.dataset))
+    return {f"{cut} is {group}": inside for (cut, group), inside in groups.items()}
+
+
+def _calibration(outcomes: Outcomes) -> CalibrationDrift | None:
+    rows = outcomes.only(honest_rows(outcomes))
+    try:
+        return calibration_drift(rows.churned, rows.probability, customer=rows.customer)
+    except (ContractError, np.linalg.LinAlgError):
+        return None
+
+
+def _against_rivals(watched: WatchedMonth, result: Result) -> list[Evidence]:
+    """Money lost for sure, on the same customers: against the rule, and against the release before."""
+    overall, evidence = result.overall, []
+    for who, difference in overall.against.items():
+        earned = overall.metrics["profit"]
+        rivals_profit = earned.value - difference.value
+        says = f"{result.snapshot}: {overall.release} earned {money_figure(difference)} more than the {who}"
+        if who == PREVIOUS and difference.high < -GateRules().champion_margin_share * abs(rivals_profit):
+            evidence.append(Evidence(watched.key, "worse_than_previous_release", says, overall.release))
+        if who == RULE and difference.high < 0:
+            is_beyond = difference.high < -GateRules().rule_margin_share * abs(rivals_profit)
+            kind = "realised_loss_beyond_margin" if is_beyond else "realised_loss"
+            evidence.append(Evidence(watched.key, kind, says, overall.release))  # type: ignore[arg-type]
+    return evidence
+
+
+def _below_estimate(watched: WatchedMonth, result: Result) -> list[Evidence]:
+    """Worse than was estimated, by more than both leave to chance: the same customers leave for other reasons now."""
+    stored = read_figures(watched.lake, "estimated", result.snapshot) or {}
+    if stored.get("release") != result.overall.release:
+        return []
+    evidence = []
+    for name, sign in WORSE.items():
+        if name not in result.overall.metrics:
+            continue
+        estimate, found = interval_from_dict(stored["metrics"][name]), result.overall.metrics[name]
+        strays = sign * (found.value - estimate.value) / max(np.hypot(_sd(estimate), _sd(found)), 1e-12)
+        if strays > NEWS_Z:
+            says = f"{result.snapshot}: {name.replace('_', ' ')} {figure(found)}, estimated {figure(estimate)}"
+            evidence.append(Evidence(watched.key, "realised_below_estimate", says, result.overall.release))
+    return evidence
+
+
+def _badly_calibrated(watched: WatchedMonth, result: Result) -> list[Evidence]:
+    """Promises that were off by more than chance and by more than is worth bearing."""
+    found = result.calibration
+    if found is None:
+        return []
+    slope, intercept = found.slope, found.intercept
+    is_off = (slope.high < 1 and slope.value < SLOPE_LOW) or (slope.low > 1 and slope.value > SLOPE_HIGH)
+    is_off |= not intercept.low <= 0 <= intercept.high and abs(intercept.value) > MOST_INTERCEPT
+    if not is_off:
+        return []
+    says = f"{result.snapshot}: calibration slope {figure(slope, 2)}, intercept {figure(intercept, 2)}"
+    return [Evidence(watched.key, "calibration_drift", says, result.overall.release)]
+
+
+def _sd(interval: Interval) -> float:
+    return float(interval.high - interval.low) / WIDTH_IN_SD

@@ -1,0 +1,91 @@
+"""A month under watch: the release that answers, what it is compared with, and the customers that it scores."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from monitoring.figures import Kind, write_figures
+from monitoring.reference import Reference, month_sketch, reference_from_dict
+from monitoring.sketches import Sketch
+from pipeline.declaration import Dataset
+from pipeline.errors import ReleaseError
+from pipeline.labels import newly_matured
+from pipeline.lake import Lake, lake_of
+from pipeline.pointer import entries_to_serve, release_of
+from pipeline.release import Release, releases_root
+from pipeline.scored import ScoredMonth, scored_month
+from pipeline.settings import Settings
+from pipeline.state import state_engine
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+
+@dataclass
+class WatchedMonth:
+    """One dataset, one month that closed; what several steps read is read once."""
+
+    dataset: Dataset
+    settings: Settings
+    key: str
+
+    @property
+    def lake(self) -> Lake:
+        """Where everything is read and written."""
+        return lake_of(self.settings, self.dataset.name)
+
+    @property
+    def root(self) -> Path:
+        """The dataset's folder."""
+        return Path(str(self.lake.root))
+
+    @property
+    def releases(self) -> Path:
+        """The folder of the releases and of the pointer."""
+        return releases_root(self.root)
+
+    @cached_property
+    def standing(self) -> list[Release]:
+        """The releases that could answer, the current one first; those that are damaged are left out."""
+        found = []
+        for entry in entries_to_serve(self.releases)[:2]:
+            try:
+                found.append(release_of(self.releases, entry))
+            except ReleaseError:
+                continue
+        return found
+
+    @property
+    def release(self) -> Release | None:
+        """The one that answers; None before anything passed the gate."""
+        return self.standing[0] if self.standing else None
+
+    @cached_property
+    def reference(self) -> Reference | None:
+        """What the release is compared with; None where it was made without."""
+        stored = self.release.evidence("drift.json") if self.release else {}
+        return reference_from_dict(stored) if stored else None
+
+    @cached_property
+    def scored(self) -> ScoredMonth | None:
+        """The month's customers as the release sees them."""
+        return scored_month(self.lake, self.release, self.key) if self.release else None
+
+    @cached_property
+    def sketch(self) -> Sketch:
+        """The sketch of the month's features."""
+        return month_sketch(self.dataset, self.lake, self.key)
+
+    @property
+    def newly_matured(self) -> list[str]:
+        """The snapshots whose outcome became known in the month."""
+        return newly_matured(self.dataset, self.key)
+
+    def engine(self) -> "sa.Engine":
+        """The state database; whoever asks disposes of it."""
+        return state_engine(self.settings, self.lake)
+
+    def write(self, kind: Kind, value: Any) -> None:
+        """Keep figures of the month."""
+        write_figures(self.lake, kind, self.key, value)
