@@ -4,14 +4,14 @@ import warnings
 
 import dagster as dg
 
-from assets import batch, evaluation, features, ingestion, release, serving, training, validation
+from assets import batch, evaluation, features, ingestion, monitoring, release, serving, training, validation
 from assets.jobs import jobs, schedules, sensors
 from assets.work import Work
 from pipeline.datasets.registry import load_dataset
 from pipeline.declaration import Dataset
 from pipeline.settings import Settings
 
-MODULES = (ingestion, validation, features, training, evaluation, release, batch, serving)
+MODULES = (ingestion, validation, features, training, evaluation, release, batch, serving, monitoring)
 
 
 @dg.definitions

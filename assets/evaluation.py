@@ -52,11 +52,13 @@ def _candidate_release(work: Work) -> dg.AssetsDefinition:
         code_version=code_version("candidates", "release", "manifest", "policy", "reference"),
     )
     def candidate_release(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        from monitoring.reference import reference_of_run
         from pipeline.candidates import write_candidate
         from pipeline.recording import recorded_candidate, settled
 
-        run, records = work.run_of(context), settled()
-        release = write_candidate(run, at=now(), dagster_run_id=context.run_id)
+        run = work.run_of(context)
+        drift, records = reference_of_run(run), settled()
+        release = write_candidate(run, at=now(), dagster_run_id=context.run_id, drift=drift)
         recorded_candidate(run, release)
         about = {"release": release.id, "rung": release.manifest.rung, "mlflow": points(records)}
         card = {"model card": dg.MetadataValue.md((release.folder / "card.md").read_text())}

@@ -9,8 +9,8 @@ from pipeline.code_version import code_version
 
 
 def assets(work: Work) -> list[dg.AssetsDefinition]:
-    """`customer_features` and `matured_labels`."""
-    return [_customer_features(work), _matured_labels(work)]
+    """`customer_features`, `feature_sketch` and `matured_labels`."""
+    return [_customer_features(work), _feature_sketch(work), _matured_labels(work)]
 
 
 def _customer_features(work: Work) -> dg.AssetsDefinition:
@@ -32,6 +32,24 @@ def _customer_features(work: Work) -> dg.AssetsDefinition:
         return months(context, work.lake, "features", "customers", keys)
 
     return customer_features
+
+
+def _feature_sketch(work: Work) -> dg.AssetsDefinition:
+    @work.tables(
+        "features",
+        deps=["customer_features"],
+        description="Quantiles, shares and correlations of the month's features: what drift is measured on.",
+        owners=TEAM_ML,
+        kinds={"duckdb", "json"},
+    )
+    def feature_sketch(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        from monitoring.reference import write_sketches
+
+        keys = [key for key in context.partition_keys if key in work.dataset.calendar.snapshots(key)]
+        sketches = write_sketches(work.dataset, work.lake, keys, threads=work.settings.threads)
+        return dg.MaterializeResult(metadata={"dagster/row_count": sum(sketch.rows for sketch in sketches)})
+
+    return feature_sketch
 
 
 def _matured_labels(work: Work) -> dg.AssetsDefinition:

@@ -1,5 +1,6 @@
 """A job for each stage and one for everything, the monthly schedule, and the sensor that tells of failures."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -17,28 +18,45 @@ STAGES = {  # the job of a stage, and its groups; a job must not have the name o
     "evaluate": ("evaluation",),
     "release": ("release", "serving"),
     "batch": ("batch",),
+    "monitor": ("monitoring",),
 }
 DATA_GROUPS = ("ingestion", "validation", "features")
-HISTORY, LIFE_CYCLE = "history", "life_cycle"
+MONTH_GROUPS = (*DATA_GROUPS, "monitoring", "batch")
+NEW_GROUPS = ("training", "evaluation", "release", "batch")
+LIFE_GROUPS = (*DATA_GROUPS, *NEW_GROUPS, "serving")
+HISTORY, LIFE_CYCLE, CLOSE_MONTH, RETRAIN = "history", "life_cycle", "close_month", "retrain"
+ALONE = "churn/promotes"  # runs with this tag wait for each other: two months must never promote at once
 SECOND_AT_SIX = "0 6 2 * *"  # late rows of the month's last day have arrived by then
 
 
 def jobs() -> list[Any]:
-    """One job per stage, `history` for the tables of many months at once, and `life_cycle` for a month, end to end."""
+    """One job per stage, and those that a company lives by: a month closes, and now and then it trains anew."""
     by_stage = [_job(name, f"Only the assets of {' and '.join(groups)}.", *groups) for name, groups in STAGES.items()]
-    history = _job(HISTORY, "Tables, features and labels of many months in one run.", *DATA_GROUPS)
-    all_groups = [group for groups in STAGES.values() for group in groups]
-    return [*by_stage, history, _job(LIFE_CYCLE, "A month from its raw tables to its call list.", *all_groups)]
+    promotes = {ALONE: "true"}
+    return [
+        *by_stage,
+        _job(HISTORY, "Tables, features and labels of many months in one run.", *DATA_GROUPS),
+        _job(
+            LIFE_CYCLE, "A month from its raw tables to its call list, training included.", *LIFE_GROUPS, tags=promotes
+        ),
+        _job(CLOSE_MONTH, "A month closes: tables, features, labels, monitoring, call list.", *MONTH_GROUPS),
+        _job(
+            RETRAIN,
+            "New models for a month that closed, the gate, and its call list again.",
+            *NEW_GROUPS,
+            tags=promotes,
+        ),
+    ]
 
 
 def schedules(work: Work) -> list[dg.ScheduleDefinition]:
-    """The life cycle of each month that has closed; a dataset without time has none."""
+    """Each month that has closed; a dataset without time has none. Monitoring asks for the first training too."""
     calendar = work.dataset.calendar
     if not isinstance(calendar, Monthly):
         return []
 
     @dg.schedule(
-        job_name=LIFE_CYCLE,
+        job_name=CLOSE_MONTH,
         cron_schedule=SECOND_AT_SIX,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
@@ -69,5 +87,5 @@ def sensors(work: Work) -> list[dg.SensorDefinition]:
     return [tell_of_failed_runs]
 
 
-def _job(name: str, description: str, *groups: str) -> Any:
-    return dg.define_asset_job(name, dg.AssetSelection.groups(*groups), description=description)
+def _job(name: str, description: str, *groups: str, tags: Mapping[str, str] | None = None) -> Any:
+    return dg.define_asset_job(name, dg.AssetSelection.groups(*groups), description=description, tags=tags)

@@ -22,6 +22,7 @@ class Work:
     dataset: Dataset
     settings: Settings
     _runs: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _watched: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     @property
     def lake(self) -> Lake:
@@ -46,11 +47,20 @@ class Work:
         """The month's run; steps of one Dagster run share the rows that it has read."""
         from pipeline.candidates import Run  # pandas and scikit-learn: not while definitions load
 
+        return self._shared(self._runs, context, Run)
+
+    def watched(self, context: dg.AssetExecutionContext) -> Any:
+        """The month under watch; the same for the steps that monitor it."""
+        from monitoring.watched import WatchedMonth
+
+        return self._shared(self._watched, context, WatchedMonth)
+
+    def _shared(self, kept: dict[tuple[str, str], Any], context: dg.AssetExecutionContext, made: Any) -> Any:
         place = (context.run_id, context.partition_key)
-        if place not in self._runs:
-            self._runs.clear()
-            self._runs[place] = Run(self.dataset, self.settings, context.partition_key)
-        return self._runs[place]
+        if place not in kept:
+            kept.clear()
+            kept[place] = made(self.dataset, self.settings, context.partition_key)
+        return kept[place]
 
     def asset(self, group: str, **options: Any) -> Any:
         """`dg.asset` with what all assets of the project have in common: one month for each run."""

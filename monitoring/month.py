@@ -4,10 +4,11 @@ Each look is a function from the month to figures and evidence; to add one, writ
 and evidence are kept together, so a decision can be read, and taken again, years later.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from monitoring.acting import Acted, carry_out
 from monitoring.changes import changes_as_dict, feature_changes, feature_evidence, score_changes, score_evidence
 from monitoring.decisions import (
     Circumstances,
@@ -22,22 +23,31 @@ from monitoring.health import health_evidence, table_health
 from monitoring.promises import estimate_as_dict, estimate_evidence, estimate_month
 from monitoring.results import result_evidence, results_of_month
 from monitoring.watched import WatchedMonth
+from pipeline.bootstrap import Interval
 from pipeline.calendar import month_after
-from pipeline.errors import ReleaseError
+from pipeline.errors import ReleaseError, SourceError
 from pipeline.serving_order import gate_passed_since, read_order
+from pipeline.wording import figure
+
+SHOWN_BY_SLICE = ("roc_auc", "log_loss", "calibration_ratio")
+
+
+Tables = dict[str, Sequence[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
 class Look:
-    """What one look found: figures as plain values, and what they prove."""
+    """What one look found: figures as plain values, what they prove, and rows of them that people want to see."""
 
     figures: Mapping[str, Any]
     evidence: tuple[Evidence, ...]
+    tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
 
 def _health(watched: WatchedMonth) -> Look:
     found = table_health(watched.dataset, watched.lake, watched.key)
-    return Look({"tables": [each.as_dict() for each in found]}, tuple(health_evidence(found, watched.key)))
+    tables = [each.as_dict() for each in found]
+    return Look({"tables": tables}, tuple(health_evidence(found, watched.key)), {"tables": tables})
 
 
 def _drift(watched: WatchedMonth) -> Look:
@@ -52,12 +62,29 @@ def _scores(watched: WatchedMonth) -> Look:
 
 def _estimated(watched: WatchedMonth) -> Look:
     found = estimate_month(watched)
-    return Look(estimate_as_dict(watched, found), tuple(estimate_evidence(watched, found)))
+    figures = found.metrics if found else {}
+    return Look(
+        estimate_as_dict(watched, found), tuple(estimate_evidence(watched, found)), {"estimated": _rows(figures)}
+    )
 
 
 def _realised(watched: WatchedMonth) -> Look:
     found = results_of_month(watched)
-    return Look({"results": [each.as_dict() for each in found]}, tuple(result_evidence(watched, found)))
+    tables: Tables = {f"realised in {each.snapshot}": _rows(each.overall.metrics) for each in found}
+    by_slice: Tables = {
+        f"slices of {each.snapshot}": [
+            {"slice": part.slice, "rows": part.rows, "left alone": part.left_alone}
+            | {name: figure(part.metrics[name]) for name in SHOWN_BY_SLICE if name in part.metrics}
+            for part in each.figures[1:]
+        ]
+        for each in found
+    }
+    figures = {"results": [each.as_dict() for each in found]}
+    return Look(figures, tuple(result_evidence(watched, found)), tables | by_slice)
+
+
+def _rows(metrics: Mapping[str, Interval]) -> list[dict[str, str]]:
+    return [{"figure": name.replace("_", " "), "value": figure(metrics[name])} for name in metrics]
 
 
 LOOKS: Mapping[Kind, Callable[[WatchedMonth], Look]] = {
@@ -81,13 +108,36 @@ def decide_month(watched: WatchedMonth, rules: DecisionRules | None = None) -> M
     rules = rules or DecisionRules()
     reach = max(trigger.months for trigger in rules.triggers)
     months = [month_after(watched.key, -back) for back in range(reach)]
-    evidence = [each for month in months for each in evidence_of(watched, month)]
+    evidence = [*_without_release(watched), *(each for month in months for each in evidence_of(watched, month))]
     decision = decide(
         watched.key, evidence, previous_decision(watched), circumstances=circumstances_of(watched), rules=rules
     )
     told = [asdict(each) for each in evidence if each.month == watched.key]
-    watched.write("decisions", {"decision": decision.as_dict(), "evidence": told})
+    release = watched.release.id if watched.release else ""
+    watched.write("decisions", {"decision": decision.as_dict(), "release": release, "evidence": told})
     return decision
+
+
+def act_on_month(watched: WatchedMonth) -> Acted:
+    """Carry out the decision that was kept for the month.
+
+    Raises:
+        SourceError: none was taken yet.
+    """
+    stored = read_figures(watched.lake, "decisions", watched.key)
+    if stored is None:
+        raise SourceError(
+            f"monitoring of {watched.key}",
+            expected="a decision",
+            found="none",
+            remedy="Materialize monitoring_decision of the month first.",
+        )
+    return carry_out(watched, decision_from_dict(stored["decision"]), stored["release"])
+
+
+def _without_release(watched: WatchedMonth) -> list[Evidence]:
+    """Where nothing has passed the gate yet, nobody needs to look further to know that a training is due."""
+    return [] if watched.release else [Evidence(watched.key, "stale_model", f"{watched.key}: there is no release yet")]
 
 
 def evidence_of(watched: WatchedMonth, month: str) -> list[Evidence]:

@@ -17,6 +17,8 @@ from monitoring.figures import read_figures, write_figures
 from monitoring.sketches import Sketch, sketch_from_dict
 from monitoring.sketching import feature_sketch, sketch_of
 from monitoring.thresholds import DriftThresholds, thresholds_from_dict
+from pipeline.calendar import Monthly
+from pipeline.candidates import Run
 from pipeline.declaration import Dataset
 from pipeline.economics import FloatArray
 from pipeline.feature_kinds import Field
@@ -71,6 +73,16 @@ def reference_for(dataset: Dataset, lake: Lake, keys: Sequence[str], scorer: Sco
     return Reference(_usual(features), _usual(scores))
 
 
+def reference_of_run(run: Run) -> dict[str, Any]:
+    """The reference of a month's candidate as plain values; none where there is no time, so nothing to compare."""
+    calendar = run.dataset.calendar
+    if not isinstance(calendar, Monthly):
+        return {}
+    scorer = run.rung(run.evaluation().verdict.rung)  # type: ignore[arg-type]
+    keys = calendar.snapshots(run.key)
+    return reference_for(run.dataset, run.lake, keys, scorer, threads=run.settings.threads).as_dict()
+
+
 def month_sketch(dataset: Dataset, lake: Lake, key: str) -> Sketch:
     """The sketch of a month's features, from its file where it was made before."""
     stored = read_figures(lake, "sketches", key)
@@ -82,6 +94,12 @@ def write_sketch(dataset: Dataset, lake: Lake, key: str) -> Sketch:
     sketch = feature_sketch(dataset, lake, key)
     write_figures(lake, "sketches", key, sketch.as_dict())
     return sketch
+
+
+def write_sketches(dataset: Dataset, lake: Lake, keys: Sequence[str], *, threads: int = 1) -> list[Sketch]:
+    """The same for several months, `threads` at a time."""
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda key: write_sketch(dataset, lake, key), keys))
 
 
 def scores_by_slice(dataset: Dataset, features: pa.Table, probability: FloatArray) -> dict[str, FloatArray]:
