@@ -25,6 +25,8 @@ class Settings(BaseSettings):
 
     simulated_customers: int = Field(default=20_000, ge=100, description="customers when the simulated world starts")
     simulated_months: int = Field(default=24, ge=8, description="months of the simulated world")
+    replay_customers: int = Field(default=5_000, ge=100, description="customers when the world of a scenario starts")
+    replay_months: int = Field(default=24, ge=1, description="months of production that are played in a scenario")
 
     telco_path: str = Field(default="", description="the IBM Telco CSV; fetched by a library where this is empty")
 

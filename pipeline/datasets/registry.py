@@ -8,8 +8,10 @@ from types import ModuleType
 from pipeline.declaration import Dataset
 from pipeline.errors import DeclarationError
 from pipeline.settings import Settings
+from pipeline.simulator.scenarios import SCENARIOS, dataset_name
 
 SHIPPED = ("simulated", "telco", "tv")
+OF_SCENARIOS = tuple(dataset_name(scenario) for scenario in SCENARIOS)
 
 
 def load_dataset(settings: Settings) -> Dataset:
@@ -19,14 +21,15 @@ def load_dataset(settings: Settings) -> Dataset:
         DeclarationError: it does not exist, does not import, exposes no `DATASET`, or contradicts itself.
     """
     name = settings.dataset
-    if name in SHIPPED:
-        module = importlib.import_module(f"pipeline.datasets.{name}")
+    if name in SHIPPED or name in OF_SCENARIOS:
+        module = importlib.import_module(f"pipeline.datasets.{name.partition('-')[0]}")
     elif name.endswith(".py"):
         module = _module_from(Path(name).expanduser())
     else:
         raise DeclarationError(
             f"dataset {name!r}",
-            expected=f"one of {', '.join(SHIPPED)}, or the path of a module ending in .py",
+            expected=f"one of {', '.join(SHIPPED)}, or the path of a module ending in .py, or a scenario of the "
+            f"simulated company: {', '.join(OF_SCENARIOS)}",
             found=repr(name),
             remedy="Correct the name.",
         )

@@ -12,6 +12,7 @@ from pipeline.rule import Points, Rule
 from pipeline.settings import Settings
 from pipeline.simulator import vocabulary as v
 from pipeline.simulator.parameters import WorldParameters
+from pipeline.simulator.scenarios import WARM_UP_MONTHS, Scenario, dataset_name, scenario_of
 from pipeline.simulator.source import SimulatedSource
 from pipeline.tables import Column, Table, Where
 
@@ -271,16 +272,29 @@ RULE = Rule(
 
 
 def dataset_for(settings: Settings) -> Dataset:
-    """The simulated company, of the size and seed that the settings name."""
-    return _declared(settings.simulated_customers, settings.simulated_months, settings.seed)
+    """The simulated company or one of its scenarios, of the size and seed that the settings name."""
+    scenario = scenario_of(settings.dataset)
+    if scenario is None:
+        return _ordinary(settings.simulated_customers, settings.simulated_months, settings.seed)
+    return _of_scenario(scenario, settings)
 
 
-def _declared(customers: int, months: int, seed: int) -> Dataset:
-    calendar = Monthly(first="2024-01", months=months, history_months=3)
-    parameters = WorldParameters(customers=customers, seed=seed, first=calendar.first)
+def _ordinary(customers: int, months: int, seed: int) -> Dataset:
+    source = SimulatedSource("simulated", months, WorldParameters(customers=customers, seed=seed))
+    return _declared("A subscription telecom, simulated event by event; who leaves, and why, is known exactly.", source)
+
+
+def _of_scenario(scenario: Scenario, settings: Settings) -> Dataset:
+    parameters = scenario.parameters(settings.replay_customers, settings.seed)
+    months = WARM_UP_MONTHS + settings.replay_months
+    source = SimulatedSource(dataset_name(scenario.name), months, parameters, scenario.faults_by_month())
+    return _declared(scenario.description, source)
+
+
+def _declared(description: str, source: SimulatedSource) -> Dataset:
     return Dataset(
-        name="simulated",
-        description="A subscription telecom, simulated event by event; who leaves, and why, is known exactly.",
+        name=source.name,
+        description=description,
         tables=(
             CUSTOMERS,
             SUBSCRIPTION_EVENTS,
@@ -309,9 +323,9 @@ def _declared(customers: int, months: int, seed: int) -> Dataset:
             Slice(name="region", field="region"),
             Slice(name="tenure", field="tenure_days", edges=(180, 730, 1_825)),
         ),
-        calendar=calendar,
-        source=SimulatedSource(calendar, parameters),
+        calendar=Monthly(first=source.parameters.first, months=source.months, history_months=3),
+        source=source,
     )
 
 
-DATASET = _declared(customers=20_000, months=24, seed=7)
+DATASET = _ordinary(customers=20_000, months=24, seed=7)

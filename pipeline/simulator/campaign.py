@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.simulator import vocabulary as v
 from pipeline.simulator.arrays import BoolArray, IntArray
 from pipeline.simulator.draws import Draws
-from pipeline.simulator.hazard import REACHED_SHARE
+from pipeline.simulator.hazard import reached_share
 from pipeline.simulator.life import Life
 from pipeline.simulator.months import DAY, Month
 from pipeline.simulator.parameters import WorldParameters
@@ -34,7 +34,8 @@ def calls(customers: Customers, month: Month, ordered: IntArray, draws: Draws, p
     is_ordered = np.isin(customers.number, ordered) & existed
     at_random = draws.uniform("campaign/courtesy", customers.number) < parameters.courtesy_share
     called = is_ordered | (at_random & existed)
-    reached = called & (draws.uniform("campaign/reached", customers.number) < REACHED_SHARE)
+    share = reached_share(parameters.of_month(month.key))
+    reached = called & (draws.uniform("campaign/reached", customers.number) < share)
     return Calls(called, reached, is_ordered)
 
 

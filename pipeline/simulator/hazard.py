@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.simulator import vocabulary as v
 from pipeline.simulator.arrays import FloatArray
 from pipeline.simulator.months import DAY, Month
-from pipeline.simulator.parameters import WorldParameters
+from pipeline.simulator.parameters import Modifiers, WorldParameters
 from pipeline.simulator.state import Customers, State
 
 REACHED_SHARE = 0.85
@@ -23,13 +23,19 @@ def churn_probability(state: State, month: Month, parameters: WorldParameters) -
 
 def churn_probability_if_contacted(state: State, month: Month, parameters: WorldParameters) -> FloatArray:
     """The same for a customer who is called, whether or not the call reaches them."""
-    without = churn_probability(state, month, parameters)
-    return REACHED_SHARE * churn_probability_if_reached(state, month, parameters) + (1 - REACHED_SHARE) * without
+    without, reached = churn_probability(state, month, parameters), reached_share(parameters.of_month(month.key))
+    return reached * churn_probability_if_reached(state, month, parameters) + (1 - reached) * without
 
 
 def churn_probability_if_reached(state: State, month: Month, parameters: WorldParameters) -> FloatArray:
     """The same for a customer whom a call reached."""
-    return _logistic(log_odds(state, month, parameters) + _effect_of_a_call(state.customers, month.start))
+    effect = _effect_of_a_call(state.customers, month.start, parameters.of_month(month.key).persuasion)
+    return _logistic(log_odds(state, month, parameters) + effect)
+
+
+def reached_share(modifiers: Modifiers) -> float:
+    """Share of the calls of a month that reach the customer."""
+    return min(1.0, REACHED_SHARE * modifiers.reach)
 
 
 def log_odds(state: State, month: Month, parameters: WorldParameters) -> FloatArray:
@@ -37,11 +43,15 @@ def log_odds(state: State, month: Month, parameters: WorldParameters) -> FloatAr
     customers, now, modifiers = state.customers, month.start, parameters.of_month(month.key)
     pressure = (state.competitor + modifiers.competitor)[customers.region]
     everywhere = parameters.base_log_odds + parameters.season[month.of_year] + modifiers.log_odds
-    freedom, dear = _freedom(customers, now), _dearness(customers, now)
-    pushes = _poor_value(customers, dear) + _price_raised(customers, now, dear) + _lost_interest(customers, now)
-    pushes += _competition(customers, pressure) + _contract_ends(customers, now) * _shops_around(pressure, dear)
-    annoyances = _unpaid(customers) + _unsolved(customers, now)
-    person = (0.3 + 0.7 * freedom) * _tenure(customers, now) + _who(customers) + parameters.trait_sd * customers.trait
+    freedom, dear, weight = _freedom(customers, now), _dearness(customers, now), modifiers.weight
+    pushes = weight("poor_value") * _poor_value(customers, dear)
+    pushes += weight("price_raised") * _price_raised(customers, now, dear)
+    pushes += weight("lost_interest") * _lost_interest(customers, now)
+    ends = weight("contract_ends") * _contract_ends(customers, now)
+    pushes += weight("competition") * _competition(customers, pressure) + ends * _shops_around(pressure, dear)
+    annoyances = weight("unpaid") * _unpaid(customers) + weight("unsolved") * _unsolved(customers, now)
+    person = (0.3 + 0.7 * freedom) * weight("tenure") * _tenure(customers, now) + weight("who") * _who(customers)
+    person += parameters.trait_sd * customers.trait + modifiers.poaching * _wanted(customers)
     bound = -1.1 * (1.0 - freedom)
     return everywhere + person + bound + freedom * pushes + (0.3 + 0.7 * freedom) * annoyances
 
@@ -100,6 +110,13 @@ def _competition(customers: Customers, pressure: FloatArray) -> FloatArray:
     return pressure * young * np.interp(customers.price, [20.0, 60.0], [0.6, 1.4])
 
 
+def _wanted(customers: Customers) -> FloatArray:
+    """Whom a competitor wants, from -1 to 1: the young who pay and use much, and no contract keeps them from it."""
+    young = np.array([1.0, 0.3, -0.5, -1.0, 0.0])[customers.age_band]
+    pays, uses = np.interp(customers.price, [20.0, 60.0], [-1.0, 1.0]), np.clip(2.5 * customers.engagement, -1.0, 1.0)
+    return 0.35 * young + 0.4 * pays + 0.25 * uses
+
+
 def _unpaid(customers: Customers) -> FloatArray:
     """A card that expired says little; a bill that a customer does not pay by hand says a lot."""
     failures = customers.failures + customers.failures_1_month_ago
@@ -124,7 +141,7 @@ def _who(customers: Customers) -> FloatArray:
     return age + np.array([0.0, 0.05, 0.2])[customers.channel] + np.array([0.0, -0.15, 0.1])[customers.payment_method]
 
 
-def _effect_of_a_call(customers: Customers, now: int) -> FloatArray:
+def _effect_of_a_call(customers: Customers, now: int, persuasion: float) -> FloatArray:
     """Change of the log-odds when a call reaches the customer.
 
     Who lost interest is mostly lost whatever one offers. Quiet old customers are woken: a call is what makes some of
@@ -134,8 +151,8 @@ def _effect_of_a_call(customers: Customers, now: int) -> FloatArray:
     lost = np.interp(_lost_interest(customers, now), [0.0, 2.5], [0.12, 0.45])
     woken = 0.05 + np.interp(years, [1.5, 5.0], [0.0, 0.25]) + np.where(customers.engagement < -0.3, 0.1, 0.0)
     persuaded = -1.8 - 0.8 * np.interp(customers.price, [20.0, 60.0], [1.0, 0.0])
-    is_lost, is_woken = customers.response < lost, customers.response > 1.0 - woken
-    return np.where(is_lost, 0.0, np.where(is_woken, 0.8, persuaded))
+    is_lost, is_woken = customers.response < lost / persuasion, customers.response > 1.0 - woken
+    return np.where(is_lost, 0.0, np.where(is_woken, 0.8, persuasion * persuaded))
 
 
 def _logistic(log_odds: FloatArray) -> FloatArray:

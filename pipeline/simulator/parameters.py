@@ -1,19 +1,30 @@
 """What a simulated world is made of, as one frozen value: the same parameters and seed give the same bytes.
 
-Belongs here: numbers that one world may have and another not. A scenario is a `WorldParameters` with `Modifiers` for
-some of its months; a month without modifiers is an ordinary one.
+Belongs here: numbers that one world may have and another not. A scenario is a `WorldParameters` with `Modifiers` that
+hold from some month on; a world without modifiers is an ordinary one.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 WORLD_VERSION = 1
+Cause: TypeAlias = Literal[
+    "poor_value",
+    "price_raised",
+    "lost_interest",
+    "competition",
+    "contract_ends",
+    "unpaid",
+    "unsolved",
+    "tenure",
+    "who",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Modifiers:
-    """What is different in one month.
+    """What is different from the ordinary.
 
     Args:
         log_odds: added to everybody's log-odds of leaving (a season, a scandal, slow decay).
@@ -23,6 +34,10 @@ class Modifiers:
         usage: factor on everybody's usage.
         sign_ups: factor on the number of sign-ups.
         young_share: share of the sign-ups that come from the youngest age band and the web, besides the usual.
+        weights: factors on causes of leaving, where they are not 1; the causes are those of `hazard.py`.
+        poaching: log-odds of leaving that those whom a competitor wants most gain, and those it wants least lose.
+        reach: factor on the share of the calls that reach a customer.
+        persuasion: factor on what a call that persuades does; so much fewer are those whom nothing persuades.
     """
 
     log_odds: float = 0.0
@@ -32,6 +47,14 @@ class Modifiers:
     usage: float = 1.0
     sign_ups: float = 1.0
     young_share: float = 0.0
+    weights: Mapping[Cause, float] = field(default_factory=dict)
+    poaching: float = 0.0
+    reach: float = 1.0
+    persuasion: float = 1.0
+
+    def weight(self, cause: Cause) -> float:
+        """The factor on a cause of leaving."""
+        return self.weights.get(cause, 1.0)
 
 
 ORDINARY = Modifiers()
@@ -52,7 +75,7 @@ class WorldParameters:
         late_share: share of the rows that are recorded weeks after they happened, less in some tables; see `dirt.py`.
         dirt_share: share of the rows that are damaged, likewise.
         season: log-odds added in January ... December.
-        modifiers: what is different in some months, by "YYYY-MM".
+        modifiers: what is different from a month "YYYY-MM" on, until the next one that is named.
     """
 
     customers: int = 20_000
@@ -70,7 +93,8 @@ class WorldParameters:
 
     def of_month(self, key: str) -> Modifiers:
         """What is different in a month."""
-        return self.modifiers.get(key, ORDINARY)
+        begun = [since for since in self.modifiers if since <= key]
+        return self.modifiers[max(begun)] if begun else ORDINARY
 
     def as_dict(self) -> dict[str, Any]:
         """The parameters as plain values, to be stored beside the world that they made."""

@@ -125,6 +125,12 @@ def state_from_bytes(content: bytes) -> State:
         )
 
 
+def months_passed(content: bytes) -> int:
+    """How many months a stored state has behind it, without the rest of it."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        return int(stored["clock"][0])
+
+
 def _as_stream(rows: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, rows.schema) as writer:

@@ -1,9 +1,10 @@
 """A world on disk: its raw tables by month, its truth apart from them, and the state to go on from.
 
-simulated/source/<table>/<month>.parquet   what a company would have; the pipeline reads nothing else
-simulated/truth/<month>.parquet            what no company has: for the project's own benchmarks and tests
-simulated/truth/dirt/<month>.parquet       which rows were damaged
-simulated/world/{world.json, state.npz}    what the world is made of, and where it stands
+<dataset>/source/<table>/<month>.parquet   what a company would have; the pipeline reads nothing else
+<dataset>/truth/<month>.parquet            what no company has: for the project's own benchmarks and tests
+<dataset>/truth/dirt/<month>.parquet       which rows were damaged
+<dataset>/world/{world.json, state.npz}    what the world is made of, and where it stands
+<dataset>/world/called/<month>.json        the numbers of the customers whom a call list had called
 """
 
 import fcntl
@@ -23,7 +24,7 @@ from pipeline.lake import canonical_json, write_atomically
 from pipeline.simulator.arrays import IntArray
 from pipeline.simulator.months import month_of
 from pipeline.simulator.parameters import WorldParameters
-from pipeline.simulator.state import State, state_as_bytes, state_from_bytes
+from pipeline.simulator.state import State, months_passed, state_as_bytes, state_from_bytes
 from pipeline.simulator.world import Step, first_state, step
 
 NOBODY = np.empty(0, dtype=np.int64)
@@ -48,17 +49,29 @@ class World:
         """Where it is written which rows of a month were damaged."""
         return self.root / "truth" / "dirt" / f"{key}.parquet"
 
+    def called_path(self, key: str) -> UPath:
+        """Where it is written whom a call list had called in a month."""
+        return self.root / "world" / "called" / f"{key}.json"
+
     def state(self) -> State:
         """Where the world stands; before its first month if it has not begun."""
         self._require_same_parameters()
-        path = self.root / "world" / "state.npz"
+        path = self._state_path
         return state_from_bytes(path.read_bytes()) if path.exists() else first_state(self.parameters)
+
+    def months_lived(self) -> list[str]:
+        """The months that the world has behind it, oldest first."""
+        self._require_same_parameters()
+        passed = months_passed(self._state_path.read_bytes()) if self._state_path.exists() else 0
+        return [month_of(self.parameters.first, i).key for i in range(passed)]
 
     def live_until(self, key: str) -> None:
         """Make every month up to `key` that is not there yet, without calls. Other processes wait meanwhile."""
         with _only_one(self.root / "world"):
+            if key in self.months_lived():
+                return
             state = self.state()
-            while month_of(self.parameters.first, state.months).key <= key:
+            while self._next_key(state) <= key:
                 state = self._live(state, NOBODY)
 
     def live_a_month(self, called: IntArray) -> State:
@@ -66,19 +79,58 @@ class World:
         with _only_one(self.root / "world"):
             return self._live(self.state(), called)
 
+    def live_month(self, key: str, called: IntArray) -> None:
+        """Make the month `key`, in which those in `called` are called; nothing where it was made so before.
+
+        Raises:
+            SourceError: it was made with other calls, or another month comes first.
+        """
+        with _only_one(self.root / "world"):
+            if key in self.months_lived():
+                self._require_same_calls(key, called)
+                return
+            state = self.state()
+            self._require_next(key, self._next_key(state))
+            self._live(state, called)
+
+    @property
+    def _state_path(self) -> UPath:
+        return self.root / "world" / "state.npz"
+
+    def _next_key(self, state: State) -> str:
+        return month_of(self.parameters.first, state.months).key
+
     def _live(self, state: State, called: IntArray) -> State:
-        key = month_of(self.parameters.first, state.months).key
         lived = step(state, self.parameters, called)
-        self._write(lived, key)
+        self._write(lived, self._next_key(state), called)
         return lived.state
 
-    def _write(self, lived: Step, key: str) -> None:
+    def _write(self, lived: Step, key: str, called: IntArray) -> None:
         """Write a month, its state last: a month that was cut short is simply lived again, to the same bytes."""
         for table, rows in lived.tables.items():
             _write_parquet(self.raw_path(table, key), rows)
         _write_parquet(self.truth_path(key), lived.truth)
         _write_parquet(self.dirt_path(key), lived.planted)
-        write_atomically(self.root / "world" / "state.npz", state_as_bytes(lived.state))
+        write_atomically(self.called_path(key), _as_list(called))
+        write_atomically(self._state_path, state_as_bytes(lived.state))
+
+    def _require_same_calls(self, key: str, called: IntArray) -> None:
+        if self.called_path(key).read_bytes() != _as_list(called):
+            raise SourceError(
+                f"the simulated world at {self.root}, month {key}",
+                expected="a month that was not lived yet, or that was lived with the same calls",
+                found="one that was lived with other calls",
+                remedy=f"What happened cannot be changed: remove {self.root} and begin anew.",
+            )
+
+    def _require_next(self, key: str, upcoming: str) -> None:
+        if key != upcoming:
+            raise SourceError(
+                f"the simulated world at {self.root}",
+                expected=f"the month {upcoming}, which comes next",
+                found=key,
+                remedy="Live the months in their order.",
+            )
 
     def _require_same_parameters(self) -> None:
         path, wanted = self.root / "world" / "world.json", canonical_json(self.parameters.as_dict())
@@ -95,6 +147,10 @@ class World:
                 remedy=f"Two worlds must not mix: remove {self.root}, or choose another CHURN_HOME, or go back to "
                 "the settings that it was begun with.",
             )
+
+
+def _as_list(called: IntArray) -> bytes:
+    return canonical_json(np.unique(called).tolist())
 
 
 def _listed(values: dict[str, object], names: list[str]) -> str:
