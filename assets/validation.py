@@ -37,7 +37,10 @@ def _trusted(work: Work, table: Table) -> dg.AssetsDefinition:
         from pipeline.validation import build_data_docs, validate
 
         found = validate(work.dataset, table.name, context.partition_keys, work.lake)
-        pages = [build_data_docs(work.dataset, table.name, key, work.lake) for key in _worth_reading(found)]
+        pages = [
+            build_data_docs(work.dataset, table.name, key, work.lake)
+            for key in _worth_reading(found, alone=work.settings.data_docs)
+        ]
         about = {"months": table_of([_month(month) for month in found]), "data docs": points(pages)}
         context.add_asset_metadata(about)
         yield months(context, work.lake, "trusted", table.name, context.partition_keys)
@@ -47,12 +50,12 @@ def _trusted(work: Work, table: Table) -> dg.AssetsDefinition:
     return trusted
 
 
-def _worth_reading(found: Sequence[Validation]) -> list[str]:
-    """The months whose page is built: those that broke their contract, and the month of a run that has one only.
+def _worth_reading(found: Sequence[Validation], *, alone: bool) -> list[str]:
+    """The months whose page is built: those that broke their contract, and where wanted the month of a run of one.
 
     A page takes as long as a month's validation, and nobody reads those of a backfill in which all went well.
     """
-    return [month.key for month in found if month.contract_broken or len(found) == 1]
+    return [month.key for month in found if month.contract_broken or (alone and len(found) == 1)]
 
 
 def _contract_spec(asset: str) -> dg.AssetCheckSpec:

@@ -71,6 +71,12 @@ def _by_rule(release: Release, why: str) -> Answering:
     return Answering(replace(release, scorer=release.rule_scorer), "rule", why)
 
 
+def write_list(run: Run, *, at: datetime) -> Month | None:
+    """`write_month`, or None before the first training, when nothing can answer yet."""
+    has_candidate = (run.folder / "candidate.json").exists()
+    return write_month(run, at=at) if has_candidate or entries_to_serve(run.releases) else None
+
+
 def write_month(run: Run, *, at: datetime) -> Month:
     """Score the month's customers, write the call list, and log every prediction."""
     found, dataset, lake = answering(run), run.dataset, run.lake

@@ -17,7 +17,7 @@ from pipeline.settings import Settings
 if TYPE_CHECKING:
     import pyarrow as pa  # imported where it is used: the service writes files too, and reads no tables
 
-Layer = Literal["raw", "trusted", "quarantine", "features", "labels", "scores", "call_lists"]
+Layer = Literal["raw", "trusted", "quarantine", "features", "labels", "scores", "call_lists", "replay"]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def ledger_of(run: Run) -> Ledger:
 
 def prepare(run: Run) -> None:
     """Have MLflow imported and its store made while other things are done."""
-    _give(tracking.open_store, ledger_of(run))
+    _give(run, tracking.open_store)
 
 
 def recorded_rung(run: Run, rung: FittedRung, *, dagster_run_id: str) -> None:
@@ -40,24 +40,24 @@ def recorded_rung(run: Run, rung: FittedRung, *, dagster_run_id: str) -> None:
         data_version=run.data_version,
     )
     (run.rung_folder(rung.name) / tracking.RECORD_FILE).unlink(missing_ok=True)  # that of an earlier fit
-    _give(tracking.record_rung, ledger_of(run), fit)
+    _give(run, tracking.record_rung, fit)
 
 
 def recorded_evaluation(run: Run, evaluation: Evaluation, plots: Iterable[str]) -> None:
     """Have every metric with its interval added to the runs of the rungs, and the plots to the chosen one's."""
     paths = [str(run.folder / f"{name}.png") for name in plots]
-    _give(tracking.record_evaluation, ledger_of(run), dict(evaluation.rungs), evaluation.verdict.rung, paths)
+    _give(run, tracking.record_evaluation, dict(evaluation.rungs), evaluation.verdict.rung, paths)
 
 
 def recorded_candidate(run: Run, release: Release) -> None:
     """Have the candidate entered in the registry as challenger; the release's id and digest are its tags."""
     tags = {"release": release.id, "digest": release.digest, "month": run.key}
-    _give(tracking.record_candidate, ledger_of(run), release.manifest.rung, tags)
+    _give(run, tracking.record_candidate, release.manifest.rung, tags)
 
 
 def recorded_promotion(run: Run, *, is_promoted: bool) -> None:
     """Have the challenger given the champion's alias where the gate let it pass."""
-    _give(tracking.record_promotion, ledger_of(run), is_promoted)
+    _give(run, tracking.record_promotion, is_promoted)
 
 
 def settled() -> list[str]:
@@ -65,5 +65,7 @@ def settled() -> list[str]:
     return CLERK.settle()
 
 
-def _give(task: Callable[..., str], ledger: Ledger, *arguments: Any) -> None:
-    CLERK.give(task, ledger, *arguments, log=ledger.root / "mlflow" / "record.log")
+def _give(run: Run, task: Callable[..., str], *arguments: Any) -> None:
+    ledger = ledger_of(run)
+    if run.settings.mlflow:
+        CLERK.give(task, ledger, *arguments, log=ledger.root / "mlflow" / "record.log")

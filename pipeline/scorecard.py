@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 QUANTILES = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 0.99, 1.0)  # close at the upper end, where heavy tails are
 MISSING = " missing"
+CONTRARY_LOG_ODDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -135,10 +136,24 @@ def scorecard_of(fitted: Any, fields: tuple[Field, ...], train: "pd.DataFrame", 
     constants = {
         field.name: dict(zip(field.categories, map(float, weights[field.name]), strict=True))
         for field in fields
-        if field.kind == "category"
+        if field.kind == "category" and field.name in weights
     }
     card = Scorecard(fields, float(model.intercept_[0]), curves, constants, np.zeros(len(fields)), calibration)
     return replace(card, average=card.contributions(train, len(train)).mean(axis=0))
+
+
+def contrary_fields(card: Scorecard) -> set[str]:
+    """Fields whose curve somewhere goes against their declared direction, by more than noise around no effect.
+
+    Where others tell nearly the same, what is left for a field to tell may have the wrong sign. People would read it,
+    and customers would be treated by it.
+    """
+    steps = {
+        field.name: field.direction * np.diff(card.curves[field.name].points)
+        for field in card.fields
+        if field.direction and field.name in card.curves
+    }
+    return {name for name, step in steps.items() if (step < -CONTRARY_LOG_ODDS).any()}
 
 
 def _spline(knots: FloatArray) -> Any:

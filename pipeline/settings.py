@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     search_rows: int = Field(default=40_000, ge=1_000, description="rows that each of them is tried on at most")
     bootstrap_rounds: int = Field(default=500, ge=100, description="rounds of the bootstrap behind every interval")
 
+    data_docs: bool = Field(default=True, description="whether a page is written for a month that is validated alone")
+    mlflow: bool = Field(default=True, description="whether trainings are recorded in MLflow, for people")
+
     holdout_share: float = Field(default=0.1, ge=0, lt=1, description="share of the call list that is not contacted")
 
     webhook_url: SecretStr | None = Field(default=None, description="where failures are posted; the log otherwise")

@@ -1,7 +1,7 @@
 """Fits a rung: searches its settings on later rows, fits, and calibrates on rows later still."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -54,15 +54,47 @@ def fit_rung(name: RungName, dataset: Dataset, split: Split, settings: Settings)
         known = pd.concat([split.train, split.calibration], ignore_index=True)
         table = fitted_rule(dataset.rule, known, known["churned"].to_numpy())
         return FittedRung(name, RuleScorer(table, fields), None, {"conditions": len(dataset.rule.points)})
-    names, train = [f.name for f in fields], at_most(split.train, settings.training_rows, settings.seed)
-    search = searched(name, dataset, train, settings)
-    parameters = min(search, key=lambda tried: float(tried["log_loss"]))["parameters"]
+    search = searched(name, dataset, at_most(split.train, settings.training_rows, settings.seed), settings)
+    best = min(search, key=lambda tried: float(tried["log_loss"]))["parameters"]
+    return replace(fit_with(name, dataset, split, best, settings), search=tuple(search))
+
+
+def fit_with(
+    name: RungName, dataset: Dataset, split: Split, parameters: Mapping[str, Any], settings: Settings
+) -> FittedRung:
+    """Fit a model with settings that are known, and calibrate it."""
+    fields, train = model_fields(dataset.fields()), at_most(split.train, settings.training_rows, settings.seed)
+    names = [field.name for field in fields]
     with one_core():
-        unfitted = estimator_of(name, fields, train, parameters, settings.seed)
-        fitted = unfitted.fit(train[names], train["churned"].to_numpy())
+        fitted = _fitted(name, fields, train, parameters, settings.seed)
         wrapped, calibration = calibrated(fitted, names, split.calibration)
         scorer = _exported(name, fitted, fields, train, calibration)
-    return FittedRung(name, scorer, wrapped, parameters, tuple(search))
+    return FittedRung(name, scorer, wrapped, parameters)
+
+
+def _fitted(
+    name: RungName, fields: tuple[Field, ...], train: pd.DataFrame, parameters: Mapping[str, Any], seed: int
+) -> Any:
+    """The fitted pipeline; a logistic regression is fitted again without the fields that it got the wrong way round.
+
+    Boosted trees keep to the declared directions by themselves.
+    """
+    names, churned = [field.name for field in fields], train["churned"].to_numpy()
+    fitted = estimator_of(name, fields, train, parameters, seed).fit(train[names], churned)
+    if name != "logistic":
+        return fitted
+    left_out: set[str] = set()
+    while found := _contrary(fitted, fields, train) - left_out:
+        left_out |= found
+        kept = tuple(field for field in fields if field.name not in left_out)
+        fitted = estimator_of(name, kept, train, parameters, seed).fit(train[names], churned)
+    return fitted
+
+
+def _contrary(fitted: Any, fields: tuple[Field, ...], train: pd.DataFrame) -> set[str]:
+    from pipeline.scorecard import contrary_fields, scorecard_of
+
+    return contrary_fields(scorecard_of(fitted, fields, train, Calibration(1.0, 0.0)))
 
 
 def calibrated(fitted: Any, names: Sequence[str], rows: pd.DataFrame) -> tuple[Any, Calibration]:
