@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from monitoring.alerts import Alert, News, NewsKind, Severity
 from pipeline.state import create_if_missing
@@ -68,15 +68,18 @@ class AlertBook:
         with self.engine.begin() as connection:
             self._lock(connection)
             news = change(self._read(connection))
-            for kind in get_args(NewsKind):
-                for alert in getattr(news, kind):
-                    self._put(connection, alert, self._message(kind, channels))
+            for alert in news.opened:
+                self._add(connection, alert, channels)
             for alert in news.going_on:
-                self._put(connection, alert, {})
+                self._change(connection, alert, {})
+            for alert in news.changed:
+                self._change(connection, alert, self._message("changed", channels))
+            for alert in news.ended:
+                self._change(connection, alert, self._message("ended", channels))
         return news
 
     def _lock(self, connection: "sa.Connection") -> None:
-        """Nobody else notes before this transaction ends: SQLite locks the file, PostgreSQL the rows."""
+        """Nobody else changes an alert before this transaction ends: SQLite locks the file, PostgreSQL the rows."""
         import sqlalchemy as sa
 
         table = alerts_table()
@@ -93,14 +96,17 @@ class AlertBook:
         number = alerts_table().c.number + 1
         return {"news": kind, "unsent": list(channels), "failures": 0, "reserved_at": None, "number": number}
 
-    def _put(self, connection: "sa.Connection", alert: Alert, message: dict[str, Any]) -> None:
-        """Write an alert over the one of its key and day, or as a new one."""
+    def _add(self, connection: "sa.Connection", alert: Alert, channels: Sequence[str]) -> None:
         import sqlalchemy as sa
 
-        table, values = alerts_table(), _row(alert)
-        done = connection.execute(sa.update(table).where(self._is(values)).values(values | message))
-        if done.rowcount == 0:
-            connection.execute(sa.insert(table), {"dataset": self.dataset} | values | message | {"number": 1})
+        row = {"dataset": self.dataset} | _row(alert) | self._message("opened", channels) | {"number": 1}
+        connection.execute(sa.insert(alerts_table()), row)
+
+    def _change(self, connection: "sa.Connection", alert: Alert, message: dict[str, Any]) -> None:
+        import sqlalchemy as sa
+
+        row = _row(alert)
+        connection.execute(sa.update(alerts_table()).where(self._is(row)).values(row | message))
 
     def _unsent(self) -> list[dict[str, Any]]:
         import sqlalchemy as sa

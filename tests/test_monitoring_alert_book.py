@@ -71,6 +71,10 @@ def tell(book: AlertBook, channels: Channels, news: News, names: Sequence[str] =
     return book.send(channels.send, names, at=at)
 
 
+def ended(alert: Alert = ALERT) -> News:
+    return News(ended=(replace(alert, seen=alert.opened, ended="2025-08"),))
+
+
 def test_an_alert_is_read_back_as_it_was_noted_and_another_dataset_has_its_own(book: AlertBook) -> None:
     noted = replace(ALERT, seen="2025-06", says="with a \0 and ü")
     book.note(lambda _: News(opened=(noted,)), BOTH)
@@ -121,7 +125,7 @@ def test_a_message_that_never_went_out_makes_way_for_a_newer_one(book: AlertBook
     channels = Channels(down={*BOTH})
     tell(book, channels, opened())
     channels.down.clear()
-    tell(book, channels, News(ended=(replace(ALERT, seen="2025-06", ended="2025-08"),)))
+    tell(book, channels, ended())
     assert [news for _, _, news in channels.took] == ["ended", "ended"]
 
 
