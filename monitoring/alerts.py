@@ -15,12 +15,14 @@ alerts and sees that news go out; `assets/alarms.py` carries them.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from monitoring.causes import Finding
 from monitoring.decisions import Action, DecisionRules, Evidence, EvidenceKind, MonitoringDecision
 from pipeline.calendar import month_after
 from pipeline.wording import money
+
+if TYPE_CHECKING:
+    from monitoring.causes import Finding  # numbers are not needed to tell of them
 
 POPULATION = "population"
 OF = " of "
@@ -98,7 +100,7 @@ class News:
         return (*self.opened, *self.changed, *self.going_on)
 
 
-def drift_evidence(finding: Finding) -> Evidence:
+def drift_evidence(finding: "Finding") -> Evidence:
     """A finding as evidence that knows its cause: its sources, or its fields where no source is known."""
     sources = tuple(finding.source.split(", ")) if finding.source else finding.fields
     about = (POPULATION,) if finding.kind == POPULATION else sources
@@ -148,10 +150,12 @@ def news_of_month(
 
 
 def news_of(alert: Alert, so_far: Sequence[Alert]) -> News:
-    """What something that went wrong now changes, outside the months: told anew where the reason is another one."""
-    for known in so_far:
-        if known.key == alert.key and not known.ended:
-            now = replace(alert, opened=known.opened, seen=max(known.seen, alert.opened))
+    """What something that went wrong at a moment changes, outside the months; told anew where the reason is another."""
+    for known in (each for each in so_far if each.key == alert.key):
+        if alert.opened <= known.seen:  # told before
+            return News() if known.ended else News(going_on=(known,))
+        if not known.ended:
+            now = replace(alert, opened=known.opened, seen=alert.opened)
             return News(going_on=(now,)) if alert.says == known.says else News(changed=(now,))
     return News(opened=(replace(alert, seen=alert.opened),))
 

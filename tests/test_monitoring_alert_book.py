@@ -91,8 +91,8 @@ def test_every_channel_takes_a_message_once(book: AlertBook) -> None:
 
 def test_what_is_noted_is_made_of_the_alerts_so_far(book: AlertBook) -> None:
     channels = Channels()
-    for says in ("no rows", "no rows", "no disk"):
-        failed = replace(ALERT, says=says)
+    for day, says in enumerate(("no rows", "no rows", "no disk")):
+        failed = replace(ALERT, opened=f"2025-06-0{day}", says=says)
         book.note(lambda so_far, failed=failed: news_of(failed, so_far), BOTH)  # type: ignore[misc]
         book.send(channels.send, BOTH, at=NOW)
     book.note(lambda so_far: news_of_end(ALERT.key, "2025-09", so_far), BOTH)

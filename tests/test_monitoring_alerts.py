@@ -245,12 +245,14 @@ def test_the_same_failure_is_told_once_another_reason_again_and_the_end_once() -
     so_far = kept([], first)
     later = replace(FAILED, opened="2025-07-03")
     assert news_of(later, so_far) == News(going_on=(replace(FAILED, seen="2025-07-03"),))
-    other = news_of(replace(later, says="no disk"), so_far)
+    so_far = kept(so_far, news_of(later, so_far))
+    other = news_of(replace(later, opened="2025-07-03 12:00", says="no disk"), so_far)
     assert [(alert.says, alert.opened) for alert in other.changed] == [("no disk", "2025-07-02")]
     so_far = kept(so_far, other)
     assert news_of_end(FAILED.key, "2025-07-04", so_far).ended[0].ended == "2025-07-04"
     so_far = kept(so_far, news_of_end(FAILED.key, "2025-07-04", so_far))
     assert news_of_end(FAILED.key, "2025-07-05", so_far) == News()
+    assert news_of(later, so_far) == News()  # told again by somebody who was interrupted
     assert keys(news_of(replace(FAILED, opened="2025-07-06"), so_far).opened) == [FAILED.key]
 
 
