@@ -19,7 +19,7 @@ from typing import Any
 import dagster as dg
 
 from assets.alarms import Change, open_alerts, tell
-from assets.failures import reason
+from assets.failures import Failures
 from assets.work import Work, now
 from monitoring.alerts import Alert, Severity, news_of, news_of_end
 
@@ -39,12 +39,11 @@ def _failed_runs(work: Work) -> dg.SensorDefinition:
     def tell_of_failed_runs(context: dg.RunFailureSensorContext) -> None:
         """Raises an alert for each run that failed, in the words of the error at the bottom of it."""
         run = context.dagster_run
-        steps = [f"{e.step_key}: {reason(e.step_failure_data.error)}" for e in context.get_step_failure_events()]
         alert = Alert(
             cause=RUN,
             about=(run.job_name, _month(run.tags)),
             opened=_ended_at(context.instance, run.run_id),
-            says="\n".join(steps) or context.failure_event.message or "no step says why",
+            says=_why(context.instance, run) or context.failure_event.message or "no step says why",
             severity=Severity.WARNING,
             decided="nothing downstream of it ran, and the release before goes on answering",
             link=f"{work.settings.ui_url}/runs/{run.run_id}",
@@ -67,6 +66,14 @@ def _checks_and_freshness(work: Work) -> dg.SensorDefinition:
         return dg.SkipReason(f"{len(changes)} changes of alerts")
 
     return tell_of_checks_and_freshness
+
+
+def _why(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
+    """Every step that failed, in the words of its error or of the check that stopped it."""
+    failures = Failures(run.job_name)
+    for entry in instance.all_logs(run.run_id, of_type={CHECKED, dg.DagsterEventType.STEP_FAILURE}):
+        failures.note(entry.get_dagster_event())
+    return failures.found
 
 
 def _from_now_on(instance: dg.DagsterInstance) -> dict[str, int]:

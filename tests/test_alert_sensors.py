@@ -84,7 +84,7 @@ class House:
         month: dict[str, str] = APRIL,
         severity: dg.AssetCheckSeverity = WRONG,
         blocking: bool = False,
-    ) -> None:
+    ) -> dg.ExecuteInProcessResult:
         """Write an asset and check it, in a run."""
         result = dg.AssetCheckResult(passed=passed, severity=severity, description=f"{name} found 3 rows")
 
@@ -92,7 +92,7 @@ class House:
         def sums() -> dg.MaterializeResult:  # type: ignore[type-arg]
             return dg.MaterializeResult(check_results=[result])
 
-        dg.materialize([sums], instance=self.instance, tags=month, raise_on_error=False)
+        return dg.materialize([sums], instance=self.instance, tags=month, raise_on_error=False)
 
     def reported(self) -> None:
         """Report a failed check from outside any run; the event itself knows its month."""
@@ -143,6 +143,11 @@ def test_a_failed_run_is_told_in_the_words_of_its_error_with_a_link_to_it(house:
         "break_the_contract: month 2024-04: expected at least 1 row; found 0. Ask the source.",
     ]
     assert lines[-1] == f"Look at: http://ui/runs/{run.run_id}"
+
+
+def test_a_run_that_a_check_stopped_is_told_in_the_words_of_the_check(house: House) -> None:
+    house.tell_of(house.checked(passed=False, blocking=True))
+    assert house.hook.told[0]["text"].splitlines()[1] == "sums: adds_up found 3 rows"
 
 
 def test_the_same_failure_again_is_not_told_and_another_reason_is(house: House) -> None:
