@@ -34,15 +34,19 @@ class Failures:
         elif event.event_type_value == "RUN_FAILURE" and not self.failed:
             self.failed[self.job] = reason(event.job_failure_data.error) or event.message or "no step says why"
 
-    def raise_if_any(self) -> None:
-        """Raise one ChurnError that names every step that failed, and why."""
-        if not self.failed:
-            return
+    @property
+    def found(self) -> str:
+        """Every step that failed, and why; those that failed by one cause together. Empty where none did."""
         steps: dict[str, list[str]] = {}
         for step, why in self.failed.items():
             steps.setdefault(self.broken.get(step, why), []).append(step)
-        found = "; ".join(f"{', '.join(names)}: {why}" for why, names in steps.items())
-        raise ChurnError(f"job {self.job!r}", expected="every step to succeed", found=found.rstrip("."), remedy=REMEDY)
+        return "; ".join(f"{', '.join(names)}: {why}" for why, names in steps.items())
+
+    def raise_if_any(self) -> None:
+        """Raise one ChurnError that names every step that failed, and why."""
+        if self.failed:
+            found = self.found.rstrip(".")
+            raise ChurnError(f"job {self.job!r}", expected="every step to succeed", found=found, remedy=REMEDY)
 
 
 def reason(error: "SerializableErrorInfo | None") -> str:

@@ -1,12 +1,11 @@
-"""A job for each stage and one for everything, the monthly schedule, and the sensor that tells of failures."""
+"""A job for each stage and one for everything, the monthly schedule, and the sensors that tell of failures."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 
-from assets.alarms import tell
-from assets.failures import reason
+from assets import alert_sensors
 from assets.work import Work
 from pipeline.calendar import Monthly, month_after
 
@@ -72,19 +71,8 @@ def schedules(work: Work) -> list[dg.ScheduleDefinition]:
 
 
 def sensors(work: Work) -> list[dg.SensorDefinition]:
-    """Tells somebody when a run fails."""
-
-    @dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING, minimum_interval_seconds=30)
-    def tell_of_failed_runs(context: dg.RunFailureSensorContext) -> None:
-        """Posts to `CHURN_WEBHOOK_URL`, or writes to the log where none is set."""
-        run = context.dagster_run
-        month = run.tags.get("dagster/partition", "several months")
-        failures = context.get_step_failure_events()
-        steps = [f"{event.step_key}: {reason(event.step_failure_data.error)}" for event in failures]
-        said = "\n".join(steps) or context.failure_event.message or "no step says why"
-        tell(work.settings, f"{run.job_name} of {month} failed", said, run.run_id)
-
-    return [tell_of_failed_runs]
+    """Whoever tells of what goes wrong."""
+    return alert_sensors.sensors(work)
 
 
 def _job(name: str, description: str, *groups: str, tags: Mapping[str, str] | None = None) -> Any:

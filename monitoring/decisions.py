@@ -55,12 +55,17 @@ class Evidence:
         kind: which line of the table it belongs to.
         says: what was seen, how much, and where to look.
         release: the release it speaks against; empty where it speaks against none, as damaged data does.
+        about: the tables, fields or slices concerned; they tell causes of one kind apart, and a cause from month to
+            month.
+        cost_a_month: what it costs while it lasts, in the dataset's currency; None where nobody can say.
     """
 
     month: str
     kind: EvidenceKind
     says: str
     release: str = ""
+    about: tuple[str, ...] = ()
+    cost_a_month: float | None = None
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,10 @@ class Settings(BaseSettings):
 
     holdout_share: float = Field(default=0.1, ge=0, lt=1, description="share of the call list that is not contacted")
 
-    webhook_url: SecretStr | None = Field(default=None, description="where failures are posted; the log otherwise")
+    webhook_url: SecretStr | None = Field(default=None, description="where alerts are posted, besides the log")
+    alert_email_to: str = Field(default="", description="who gets alerts by e-mail; several with commas between")
+    smtp_url: SecretStr | None = Field(default=None, description="smtp://user:password@host:587 that sends e-mail")
+    ui_url: str = Field(default="http://127.0.0.1:3070", description="address of Dagster's UI, for links in alerts")
     state_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL; SQLite under the home by default")
 
     serve_host: str = Field(default="127.0.0.1", description="address the service listens on")

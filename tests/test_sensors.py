@@ -1,25 +1,17 @@
-"""What happens without anybody asking: the month that closed is run, and a run that failed is told of."""
+"""What happens without anybody asking: the month that closed is run, and runs of dead processes are closed."""
 
-import json
-import logging
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import dagster as dg
 import pytest
-from pydantic import SecretStr
 
-from assets.alarms import tell
 from assets.definitions import build_definitions
 from assets.jobs import LIFE_CYCLE
 from assets.run import PROCESS, bury_the_dead
-from pipeline.errors import ContractError
 from pipeline.settings import Settings
 from tests.little_company import little_company
 
@@ -27,27 +19,6 @@ from tests.little_company import little_company
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(home=str(tmp_path))
-
-
-@pytest.fixture
-def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A server that remembers what it was told."""
-    told: list[dict[str, Any]] = []
-
-    class Listener(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *args: Any) -> None:
-            """Silent."""
-
-    server = HTTPServer(("127.0.0.1", 0), Listener)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/hook", told
-    server.shutdown()
-    server.server_close()
 
 
 # ---- the schedule
@@ -72,62 +43,6 @@ def test_a_month_that_the_dataset_does_not_have_is_skipped_with_a_reason(setting
     found = tick(settings, datetime(2024, 8, 2, 6, tzinfo=UTC))
     assert not found.run_requests
     assert found.skip_message == "the dataset has the months 2024-01 to 2024-06, not 2024-07"
-
-
-# ---- the sensor
-
-
-@dg.op
-def break_the_contract() -> None:
-    raise ContractError("month 2024-04", expected="at least 1 row", found="0", remedy="Ask the source.")
-
-
-@dg.job(name=LIFE_CYCLE)
-def failing() -> None:
-    break_the_contract()
-
-
-def run_the_sensor(settings: Settings) -> None:
-    definitions = build_definitions(little_company(), settings)
-    sensor = definitions.resolve_sensor_def("tell_of_failed_runs")
-    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
-    with dg.DagsterInstance.ephemeral() as instance:
-        result = failing.execute_in_process(
-            instance=instance, raise_on_error=False, tags={"dagster/partition": "2024-04"}
-        )
-        context = dg.build_run_status_sensor_context(
-            sensor_name=sensor.name,
-            dagster_instance=instance,
-            dagster_run=result.dagster_run,
-            dagster_event=result.get_run_failure_event(),
-        )
-        sensor(context.for_run_failure())  # type: ignore[operator]
-
-
-def test_a_failed_run_is_told_to_the_webhook_in_the_words_of_its_error(
-    settings: Settings, webhook: tuple[str, list[dict[str, Any]]]
-) -> None:
-    url, told = webhook
-    run_the_sensor(settings.model_copy(update={"webhook_url": SecretStr(url)}))
-    (message,) = told
-    assert message["text"] == (
-        "life_cycle of 2024-04 failed\n"
-        "break_the_contract: month 2024-04: expected at least 1 row; found 0. Ask the source."
-    )
-    assert message["run_id"]
-
-
-def test_without_a_webhook_the_log_has_it(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.ERROR, logger="churn.alarms"):
-        run_the_sensor(settings)
-    assert "expected at least 1 row; found 0" in caplog.text
-
-
-def test_a_webhook_that_is_down_fails_nothing(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
-    nobody = settings.model_copy(update={"webhook_url": SecretStr("http://127.0.0.1:9/hook")})
-    with caplog.at_level(logging.ERROR, logger="churn.alarms"):
-        assert tell(nobody, "life_cycle failed", "why") is False
-    assert "did not take the message" in caplog.text
 
 
 # ---- runs whose process was killed
