@@ -48,7 +48,7 @@ class CategoryRenamed:
         import pyarrow as pa
 
         place, values = rows.column_names.index(self.column), np.array(rows[self.column].to_pylist(), dtype=object)
-        values[np.flatnonzero(values == self.old)[:: self.every]] = self.new
+        values[np.flatnonzero(values == self.old)[self.every - 1 :: self.every]] = self.new
         return rows.set_column(place, rows.schema.field(place), pa.array(values, type=pa.string()))
 
 
@@ -75,7 +75,8 @@ class RowsDoubled:
         """The rows as they arrive."""
         import pyarrow as pa
 
-        return pa.concat_tables([rows, rows.take(pa.array(range(0, len(rows), self.every), type=pa.int64()))])
+        again = pa.array(range(self.every - 1, len(rows), self.every), type=pa.int64())
+        return pa.concat_tables([rows, rows.take(again)])
 
 
 Fault: TypeAlias = UnitChanged | CategoryRenamed | ColumnMissing | RowsDoubled

@@ -113,8 +113,11 @@ def _competition(customers: Customers, pressure: FloatArray) -> FloatArray:
 def _wanted(customers: Customers) -> FloatArray:
     """Whom a competitor wants, from -1 to 1: the young who pay and use much, and no contract keeps them from it."""
     young = np.array([1.0, 0.3, -0.5, -1.0, 0.0])[customers.age_band]
-    pays, uses = np.interp(customers.price, [20.0, 60.0], [-1.0, 1.0]), np.clip(2.5 * customers.engagement, -1.0, 1.0)
-    return 0.35 * young + 0.4 * pays + 0.25 * uses
+    pays, uses = (
+        np.interp(customers.price, [20.0, 60.0], [-1.0, 1.0]),
+        np.interp(customers.gigabytes, [5.0, 60.0], [-1, 1]),
+    )
+    return 0.4 * young + 0.4 * pays + 0.2 * uses
 
 
 def _unpaid(customers: Customers) -> FloatArray:

@@ -123,7 +123,7 @@ _SCENARIOS = (
         description="A simulated telecom whose best customers a competitor begins to buy out of their contracts.",
         modifiers={
             7: Modifiers(
-                log_odds=-0.6,
+                log_odds=0.7,
                 poaching=2.4,
                 weights={
                     "poor_value": 0.2,
@@ -194,6 +194,7 @@ _SCENARIOS = (
         description="A simulated telecom whose customers' reasons to leave drift a little every month.",
         modifiers={
             place: Modifiers(
+                log_odds=0.03 * place,
                 poaching=0.08 * place,
                 weights={
                     "lost_interest": 1 - 0.03 * place,
@@ -211,7 +212,7 @@ _SCENARIOS = (
     Scenario(
         name="campaign_feedback",
         description="A simulated telecom whose own calls keep most of those who would have left.",
-        modifiers={1: Modifiers(reach=1.15, persuasion=2.0)},
+        modifiers={1: Modifiers(reach=1.15, persuasion=3.0)},
         what_happened=(
             Event(place=1, kind="calls", says="Calls reach nearly everybody and persuade most: who is called stays."),
         ),
