@@ -4,8 +4,21 @@ import warnings
 
 import dagster as dg
 
-from assets import batch, evaluation, features, ingestion, monitoring, release, serving, training, validation
-from assets.jobs import jobs, schedules, sensors
+from assets import (
+    acting,
+    alert_sensors,
+    batch,
+    evaluation,
+    features,
+    ingestion,
+    monitoring,
+    release,
+    serving,
+    training,
+    validation,
+)
+from assets.automation import automation
+from assets.jobs import jobs, schedules
 from assets.work import Work
 from pipeline.datasets.registry import load_dataset
 from pipeline.declaration import Dataset
@@ -29,7 +42,7 @@ def build_definitions(dataset: Dataset, settings: Settings) -> dg.Definitions:
         assets=[asset for module in MODULES for asset in module.assets(work)],
         jobs=jobs(),
         schedules=schedules(work),
-        sensors=sensors(work),
+        sensors=[*alert_sensors.sensors(work), *acting.sensors(work), automation()],
         executor=dg.in_process_executor,  # a process per step would import everything again, at several seconds each
     )
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import dagster as dg
 
-from assets import alert_sensors
 from assets.work import Work
 from pipeline.calendar import Monthly, month_after
 
@@ -68,11 +67,6 @@ def schedules(work: Work) -> list[dg.ScheduleDefinition]:
         return dg.RunRequest(run_key=key, partition_key=key)
 
     return [monthly]
-
-
-def sensors(work: Work) -> list[dg.SensorDefinition]:
-    """Whoever tells of what goes wrong."""
-    return alert_sensors.sensors(work)
 
 
 def _job(name: str, description: str, *groups: str, tags: Mapping[str, str] | None = None) -> Any:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from upath import UPath
 
+from assets.acting import act
 from assets.instance import open_instance, prepare_instance, quietly
 from assets.jobs import CLOSE_MONTH, HISTORY, RETRAIN
 from assets.run import PARTITION, RANGE_END, RANGE_START, Progress, bury_the_dead, execute
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
 
 FOLDER = "replay"
 BEGUN = "begun.json"
+QUICK = {  # pages and records that nobody reads of months that are played, and messages that would alarm somebody
+    "data_docs": False,
+    "mlflow": False,
+    "webhook_url": None,
+    "smtp_url": None,
+}
 
 
 def replay(dataset: Dataset, settings: Settings, *, months: int, progress: Progress) -> dict[str, Any]:
@@ -48,7 +55,7 @@ def replay(dataset: Dataset, settings: Settings, *, months: int, progress: Progr
     Raises:
         ChurnError: a month failed for another reason than its feed.
     """
-    quick = settings.model_copy(update={"data_docs": False, "mlflow": False})
+    quick = settings.model_copy(update=QUICK)
     home = prepare_instance(dataset, settings)
     with quietly(home), open_instance(home) as instance:
         bury_the_dead(instance)
@@ -204,10 +211,9 @@ class Stage:
     def _close(self, key: str) -> None:
         """The month's run, and what monitoring then asks for."""
         from monitoring.acting import come_back
-        from monitoring.month import act_on_month
 
         self._run(CLOSE_MONTH, {PARTITION: key})
-        if act_on_month(self._watched(key)).starts_training:
+        if act(self._watched(key)).starts_training:
             self._run(RETRAIN, {PARTITION: key})
             come_back(self._watched(key))
 

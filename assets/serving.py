@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.automation import WHEN_UPSTREAM_IS_GOOD
 from assets.work import TEAM_ML, Work
 from pipeline.code_version import code_version
 from pipeline.errors import ReleaseError
@@ -27,6 +28,7 @@ def assets(work: Work) -> list[dg.AssetsDefinition]:
         owners=TEAM_ML,
         kinds={"bentoml"},
         code_version=code_version(),
+        automation_condition=WHEN_UPSTREAM_IS_GOOD,
     )
     def bento(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
         from serving.bento import build_bento, prove_bento

@@ -1,8 +1,10 @@
 """What has changed since the release was made: in the features, and in the scores that it gives."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from monitoring.alerts import drift_evidence
 from monitoring.causes import Finding, Kind
 from monitoring.decisions import Evidence
 from monitoring.drift import drift
@@ -41,9 +43,9 @@ def feature_evidence(watched: WatchedMonth, found: Sequence[Finding]) -> list[Ev
     """One for each cause. Damage speaks against nobody's model; another population, or other habits, against this."""
     release = watched.release.id if watched.release else ""
     return [
-        Evidence(watched.key, "damage", finding.message)
+        replace(drift_evidence(finding), kind="damage")
         if finding.kind in DAMAGE
-        else Evidence(watched.key, "drift", finding.message, release)
+        else replace(drift_evidence(finding), release=release)
         for finding in found
     ]
 
@@ -51,4 +53,7 @@ def feature_evidence(watched: WatchedMonth, found: Sequence[Finding]) -> list[Ev
 def score_evidence(watched: WatchedMonth, found: Sequence[Finding]) -> list[Evidence]:
     """One for each cause."""
     release = watched.release.id if watched.release else ""
-    return [Evidence(watched.key, "score_drift", f"scores: {finding.message}", release) for finding in found]
+    return [
+        Evidence(watched.key, "score_drift", f"scores: {finding.message}", release, about=finding.fields)
+        for finding in found
+    ]

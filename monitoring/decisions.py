@@ -68,6 +68,11 @@ class Evidence:
     cost_a_month: float | None = None
 
 
+def evidence_from_dict(stored: Mapping[str, Any]) -> Evidence:
+    """The inverse of `dataclasses.asdict`, from JSON."""
+    return Evidence(**(dict(stored) | {"about": tuple(stored["about"])}))
+
+
 @dataclass(frozen=True)
 class Trigger:
     """`times` or more of the last `months`, the latest among them, lead to `action`."""

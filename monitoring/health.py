@@ -57,7 +57,7 @@ def health_evidence(found: Sequence[TableHealth], key: str) -> list[Evidence]:
     """What is unusual, one for each table."""
     told = {health.table: _unusual(health) for health in found}
     return [
-        Evidence(key, "quarantine" if "quarantine" in says else "volume", f"{key}: {table}: {says}")
+        Evidence(key, "quarantine" if "quarantine" in says else "volume", f"{key}: {table}: {says}", about=(table,))
         for table, says in told.items()
         if says
     ]

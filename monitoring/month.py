@@ -17,6 +17,7 @@ from monitoring.decisions import (
     MonitoringDecision,
     decide,
     decision_from_dict,
+    evidence_from_dict,
 )
 from monitoring.figures import Kind, read_figures
 from monitoring.health import health_evidence, table_health
@@ -119,12 +120,21 @@ def decide_month(watched: WatchedMonth, rules: DecisionRules | None = None) -> M
 
 
 def act_on_month(watched: WatchedMonth) -> Acted:
-    """Carry out the decision that was kept for the month.
+    """Carry out the decision that was kept for the month."""
+    return carry_out(watched, decision_of(watched), _kept(watched)["release"])
+
+
+def decision_of(watched: WatchedMonth) -> MonitoringDecision:
+    """The decision that was kept for the month.
 
     Raises:
         SourceError: none was taken yet.
     """
-    stored = read_figures(watched.lake, "decisions", watched.key)
+    return decision_from_dict(_kept(watched)["decision"])
+
+
+def _kept(watched: WatchedMonth) -> dict[str, Any]:
+    stored: dict[str, Any] | None = read_figures(watched.lake, "decisions", watched.key)
     if stored is None:
         raise SourceError(
             f"monitoring of {watched.key}",
@@ -132,7 +142,7 @@ def act_on_month(watched: WatchedMonth) -> Acted:
             found="none",
             remedy="Materialize monitoring_decision of the month first.",
         )
-    return carry_out(watched, decision_from_dict(stored["decision"]), stored["release"])
+    return stored
 
 
 def _without_release(watched: WatchedMonth) -> list[Evidence]:
@@ -143,7 +153,7 @@ def _without_release(watched: WatchedMonth) -> list[Evidence]:
 def evidence_of(watched: WatchedMonth, month: str) -> list[Evidence]:
     """Everything that was seen in a month, by whatever look."""
     stored = [read_figures(watched.lake, kind, month) or {} for kind in LOOKS]
-    return [Evidence(**each) for found in stored for each in found.get("evidence", [])]
+    return [evidence_from_dict(each) for found in stored for each in found.get("evidence", [])]
 
 
 def previous_decision(watched: WatchedMonth) -> MonitoringDecision | None:

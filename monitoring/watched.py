@@ -78,6 +78,11 @@ class WatchedMonth:
         return month_sketch(self.dataset, self.lake, self.key)
 
     @property
+    def is_trained(self) -> bool:
+        """Whether the gate has judged a candidate of the month, whatever it said."""
+        return (self.lake.root / "reports" / self.key / "decision.json").exists()
+
+    @property
     def newly_matured(self) -> list[str]:
         """The snapshots whose outcome became known in the month."""
         return newly_matured(self.dataset, self.key)
