@@ -57,6 +57,47 @@ def run(*, dataset: DatasetName = None, month: str | None = None, as_json: AsJso
 
 
 @app.command
+def replay(*, scenario: str = "calm", months: int | None = None, as_json: AsJson = False) -> None:
+    """Play months of production one after the other, and say what monitoring, retraining and the gate made of them.
+
+    A replay that was interrupted goes on where it was. `churn up --dataset simulated-SCENARIO` shows it in Dagster.
+
+    Args:
+        scenario: calm, season, price_rise, competitor, new_market, broken_feed, slow_decay or campaign_feedback.
+        months: how many to play; all by default.
+        as_json: for a machine.
+    """
+    from assets.replay import replay as play
+    from assets.report import write_report
+    from assets.terminal import progress_bar
+    from pipeline.simulator.scenarios import dataset_name
+
+    declared, settings = chosen(dataset_name(scenario))
+    with progress_bar(is_quiet=as_json) as progress:
+        found = play(declared, settings, months=months or settings.replay_months, progress=progress)
+    page = write_report(declared, settings)
+    if as_json:
+        print(json.dumps(found | {"report": str(page)}, indent=2))  # noqa: T201
+    else:
+        from assets.replay_summary import show
+
+        show(found, page, Console())
+
+
+@app.command
+def report(*, scenario: str = "calm") -> None:
+    """Write the page about a replay again; it needs no other file and no network.
+
+    Args:
+        scenario: which one was played.
+    """
+    from assets.report import write_report
+    from pipeline.simulator.scenarios import dataset_name
+
+    Console().print(f"report: {write_report(*chosen(dataset_name(scenario)))}", soft_wrap=True, highlight=False)
+
+
+@app.command
 def serve(*, dataset: DatasetName = None) -> None:
     """Answer requests on this machine until Ctrl-C."""
     settings = with_dataset(dataset)
