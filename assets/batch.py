@@ -18,6 +18,7 @@ def assets(work: Work) -> list[dg.AssetsDefinition]:
 
     @work.asset(
         "batch",
+        freshness_policy=work.freshness,
         deps=["current_release", "customer_features"],
         description="Every active customer scored; the budget spent where a contact is expected to earn most.",
         output_required=False,  # before the first training nothing can answer

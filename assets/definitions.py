@@ -40,7 +40,7 @@ def build_definitions(dataset: Dataset, settings: Settings) -> dg.Definitions:
     work = Work(dataset, settings)
     return dg.Definitions(
         assets=[asset for module in MODULES for asset in module.assets(work)],
-        jobs=jobs(),
+        jobs=jobs(work),
         schedules=schedules(work),
         sensors=[*alert_sensors.sensors(work), *acting.sensors(work), automation()],
         executor=dg.in_process_executor,  # a process per step would import everything again, at several seconds each

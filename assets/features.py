@@ -1,11 +1,15 @@
 """What was known about each customer at a snapshot, and what became known of those before."""
 
+from pathlib import Path
+
 import dagster as dg
 
 from assets.metadata import months, table_of
 from assets.work import TEAM_ML, Work
 from pipeline.calendar import Monthly
 from pipeline.code_version import code_version
+
+MONITORING = Path(__file__).parents[1] / "monitoring"
 
 
 def assets(work: Work) -> list[dg.AssetsDefinition]:
@@ -18,6 +22,7 @@ def _customer_features(work: Work) -> dg.AssetsDefinition:
 
     @work.tables(
         "features",
+        freshness_policy=work.freshness,
         deps=work.after([f"trusted_{table.name}" for table in dataset.tables], _history_months(work)),
         description="One row for each active customer, from rows known strictly before the month closed.",
         owners=TEAM_ML,
@@ -41,6 +46,7 @@ def _feature_sketch(work: Work) -> dg.AssetsDefinition:
         description="Quantiles, shares and correlations of the month's features: what drift is measured on.",
         owners=TEAM_ML,
         kinds={"duckdb", "json"},
+        code_version=code_version("sketches", "sketching", declared=work.dataset.features, folder=MONITORING),
     )
     def feature_sketch(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         from monitoring.reference import write_sketches

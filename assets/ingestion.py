@@ -3,6 +3,7 @@
 import dagster as dg
 
 from assets.metadata import months, schema_of
+from assets.transient import tried_again
 from assets.work import TEAM_DATA, Work
 from pipeline.code_version import code_version
 from pipeline.tables import Table
@@ -26,8 +27,9 @@ def _raw(work: Work, table: Table) -> dg.AssetsDefinition:
     def raw(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         from pipeline.ingestion import ingest
 
-        for key in context.partition_keys:
-            ingest(work.dataset, table.name, key, work.settings, work.lake)
+        with tried_again(context):
+            for key in context.partition_keys:
+                ingest(work.dataset, table.name, key, work.settings, work.lake)
         return months(context, work.lake, "raw", table.name, context.partition_keys)
 
     return raw

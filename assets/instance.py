@@ -38,6 +38,8 @@ schedule_storage:
 concurrency:
   runs:
     max_concurrent_runs: 1 # months follow each other: each is compared with the champion that the one before left
+    tag_concurrency_limits: # for whoever raises the number above: two months must never promote at once
+      - {key: churn/promotes, limit: 1}
 run_monitoring:
   enabled: true
   max_runtime_seconds: 21600 # a killed run would stay "started" for ever

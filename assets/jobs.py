@@ -1,6 +1,6 @@
-"""A job for each stage and one for everything, the monthly schedule, and the sensors that tell of failures."""
+"""A job for each stage and those that a company lives by, and the schedule that closes each month."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
@@ -8,43 +8,50 @@ import dagster as dg
 from assets.work import Work
 from pipeline.calendar import Monthly, month_after
 
-STAGES = {  # the job of a stage, and its groups; a job must not have the name of an asset
-    "ingest": ("ingestion",),
-    "validate": ("validation",),
-    "features": ("features",),
-    "train": ("training",),
-    "evaluate": ("evaluation",),
-    "release": ("release", "serving"),
-    "batch": ("batch",),
-    "monitor": ("monitoring",),
-}
-DATA_GROUPS = ("ingestion", "validation", "features")
-MONTH_GROUPS = (*DATA_GROUPS, "monitoring", "batch")
-NEW_GROUPS = ("training", "evaluation", "release", "batch")
-LIFE_GROUPS = (*DATA_GROUPS, *NEW_GROUPS, "serving")
 HISTORY, LIFE_CYCLE, CLOSE_MONTH, RETRAIN = "history", "life_cycle", "close_month", "retrain"
-ALONE = "churn/promotes"  # runs with this tag wait for each other: two months must never promote at once
+DATA, NEW = ("ingestion", "validation", "features"), ("training", "evaluation", "release", "batch")
+ALONE = {"churn/promotes": "true"}  # runs with this tag wait for each other: two months must never promote at once
 SECOND_AT_SIX = "0 6 2 * *"  # late rows of the month's last day have arrived by then
 
 
-def jobs() -> list[Any]:
-    """One job per stage, and those that a company lives by: a month closes, and now and then it trains anew."""
-    by_stage = [_job(name, f"Only the assets of {' and '.join(groups)}.", *groups) for name, groups in STAGES.items()]
-    promotes = {ALONE: "true"}
-    return [
-        *by_stage,
-        _job(HISTORY, "Tables, features and labels of many months in one run.", *DATA_GROUPS),
-        _job(
-            LIFE_CYCLE, "A month from its raw tables to its call list, training included.", *LIFE_GROUPS, tags=promotes
-        ),
-        _job(CLOSE_MONTH, "A month closes: tables, features, labels, monitoring, call list.", *MONTH_GROUPS),
-        _job(
-            RETRAIN,
-            "New models for a month that closed, the gate, and its call list again.",
-            *NEW_GROUPS,
-            tags=promotes,
-        ),
-    ]
+@dataclass(frozen=True)
+class Job:
+    """The groups of assets that a job runs. A job must not have the name of an asset."""
+
+    groups: tuple[str, ...]
+    description: str = ""
+    promotes: bool = False
+    needs_months: bool = False
+
+
+JOBS = {
+    "ingest": Job(("ingestion",)),
+    "validate": Job(("validation",)),
+    "features": Job(("features",)),
+    "train": Job(("training",)),
+    "evaluate": Job(("evaluation",)),
+    "release": Job(("release", "serving"), promotes=True),
+    "batch": Job(("batch",)),
+    "monitor": Job(("monitoring",), needs_months=True),
+    HISTORY: Job(DATA, "Tables, features and labels of many months in one run."),
+    LIFE_CYCLE: Job(
+        (*DATA, *NEW, "serving"), "A month from raw tables to call list, training included.", promotes=True
+    ),
+    CLOSE_MONTH: Job(
+        (*DATA, "monitoring", "batch"),
+        "A month closes: tables, features, labels that matured, monitoring, call list.",
+        needs_months=True,
+    ),
+    RETRAIN: Job(
+        NEW, "New models for a month that closed, the gate, and its call list again.", promotes=True, needs_months=True
+    ),
+}
+
+
+def jobs(work: Work) -> list[Any]:
+    """One job per stage, and those that a company lives by; without time, no month closes."""
+    has_months = isinstance(work.dataset.calendar, Monthly)
+    return [_job(name, job) for name, job in JOBS.items() if has_months or not job.needs_months]
 
 
 def schedules(work: Work) -> list[dg.ScheduleDefinition]:
@@ -69,5 +76,7 @@ def schedules(work: Work) -> list[dg.ScheduleDefinition]:
     return [monthly]
 
 
-def _job(name: str, description: str, *groups: str, tags: Mapping[str, str] | None = None) -> Any:
-    return dg.define_asset_job(name, dg.AssetSelection.groups(*groups), description=description, tags=tags)
+def _job(name: str, job: Job) -> Any:
+    said = job.description or f"Only the assets of {' and '.join(job.groups)}."
+    selected = dg.AssetSelection.groups(*job.groups)
+    return dg.define_asset_job(name, selected, description=said, tags=ALONE if job.promotes else None)

@@ -5,6 +5,7 @@ What is looked at and how lives in `monitoring/`; a dataset without time has no 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -12,12 +13,14 @@ import dagster as dg
 from assets.metadata import points, table_of
 from assets.work import TEAM_ML, Work
 from pipeline.calendar import Monthly
+from pipeline.code_version import code_version
 
 if TYPE_CHECKING:
     from monitoring.figures import Kind
     from monitoring.month import Look
 
 Result = dg.MaterializeResult | dg.AssetCheckResult  # type: ignore[type-arg]
+VERSION = code_version(folder=Path(__file__).parents[1] / "monitoring")
 FINDING = "A finding is a warning: nothing stops."
 DECISION, NOTHING_TO_DO = "monitoring_decision", "nothing_has_to_be_done"
 
@@ -84,6 +87,7 @@ def _watcher(work: Work, name: str, watcher: Watcher) -> dg.AssetsDefinition:
         description=watcher.description,
         owners=TEAM_ML,
         kinds={"json"},
+        code_version=VERSION,
     )
     def watched(context: dg.AssetExecutionContext) -> Iterator[Result]:
         from monitoring.month import look
@@ -101,9 +105,10 @@ def _decision(work: Work) -> dg.AssetsDefinition:
         name=DECISION,
         deps=list(WATCHERS),
         check_specs=[dg.AssetCheckSpec(NOTHING_TO_DO, asset=DECISION, description="Neither action nor watch is due.")],
-        description="Nothing, watch, retrain, roll back, or the rule answers; carried out by the sensor of this name.",
+        description="Nothing, watch, retrain, roll back, or the rule answers; `carry_out_decision` does what it says.",
         owners=TEAM_ML,
         kinds={"json"},
+        code_version=VERSION,
     )
     def monitoring_decision(context: dg.AssetExecutionContext) -> Iterator[Result]:
         from monitoring.month import decide_month

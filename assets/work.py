@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -12,6 +12,7 @@ from pipeline.declaration import Dataset
 from pipeline.lake import Lake, lake_of
 from pipeline.settings import Settings
 
+THIRD_AT_SIX = "0 6 3 * *"  # a day after the schedule
 TEAM_DATA, TEAM_ML, TEAM_RETENTION = ["team:data"], ["team:ml"], ["team:retention"]
 
 
@@ -61,6 +62,14 @@ class Work:
             kept.clear()
             kept[place] = made(self.dataset, self.settings, context.partition_key)
         return kept[place]
+
+    @property
+    def freshness(self) -> dg.FreshnessPolicy | None:
+        """By when a month must be there; None where the data ended before today, so that nothing can be late."""
+        calendar = self.dataset.calendar
+        if not isinstance(calendar, Monthly) or calendar.as_of(calendar.last) <= now():
+            return None
+        return dg.FreshnessPolicy.cron(deadline_cron=THIRD_AT_SIX, lower_bound_delta=timedelta(days=2), timezone="UTC")
 
     def asset(self, group: str, **options: Any) -> Any:
         """`dg.asset` with what all assets of the project have in common: one month for each run."""

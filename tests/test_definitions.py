@@ -12,7 +12,7 @@ import pytest
 
 from assets.definitions import build_definitions, defs
 from assets.failures import Failures
-from assets.jobs import HISTORY, LIFE_CYCLE
+from assets.jobs import CLOSE_MONTH, HISTORY, LIFE_CYCLE, RETRAIN
 from assets.run import RANGE_END, RANGE_START
 from assets.validation import CONTRACT
 from pipeline.declaration import Dataset
@@ -22,12 +22,20 @@ from pipeline.settings import Settings
 from tests.little_company import CUSTOMERS, PAYMENTS, ROWS, RowsInMemory, day, little_company, rows_of
 
 FIXED = {
-    "features": {"customer_features", "matured_labels"},
+    "features": {"customer_features", "feature_sketch", "matured_labels"},
     "training": {"rule_baseline", "logistic_model", "boosting_model"},
     "evaluation": {"evaluation", "candidate_release", "promotion_decision"},
     "release": {"current_release"},
     "batch": {"call_list"},
     "serving": {"bento"},
+    "monitoring": {
+        "data_health",
+        "feature_drift",
+        "score_drift",
+        "estimated_performance",
+        "realised_performance",
+        "monitoring_decision",
+    },
 }
 NEGATIVE = ("p9", "a", -1.0, "paid", day("2024-02-20"), day("2024-02-20"))  # one of two payments of February
 
@@ -135,8 +143,8 @@ def test_there_is_a_job_for_each_stage_and_one_for_everything(settings: Settings
     definitions = build_definitions(company(), settings)
     names = {job.name for job in definitions.resolve_all_job_defs() if not job.name.startswith("__")}
     assert names == {
-        *("ingest", "validate", "features", "train", "evaluate", "release", "batch"),
-        *(HISTORY, LIFE_CYCLE),
+        *("ingest", "validate", "features", "train", "evaluate", "release", "batch", "monitor"),
+        *(HISTORY, LIFE_CYCLE, CLOSE_MONTH, RETRAIN),
     }
     everything = definitions.resolve_job_def(LIFE_CYCLE).asset_layer.executable_asset_keys
     assert everything == set(definitions.resolve_asset_graph().materializable_asset_keys)
