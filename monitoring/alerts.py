@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 POPULATION = "population"
 OF = " of "
+MOST_SAID = 3  # of a cause that showed many times in a month, as a service does day by day
 NewsKind = Literal["opened", "changed", "ended"]
 
 
@@ -207,12 +208,18 @@ def _alert(
         about=first.about,
         opened=first.month,
         seen=first.month,
-        says="; ".join(dict.fromkeys(each.says for each in found)),
+        says=_said(found),
         severity=severity,
         cost=f"{money(sum(costs), currency)} a month" if costs else "",
         decided=DECIDED[severity] + (TRAINS_TOO if decision.starts_training and severity > Severity.WARNING else ""),
         link=link(first),
     )
+
+
+def _said(found: Sequence[Evidence]) -> str:
+    said = list(dict.fromkeys(each.says for each in found))
+    more = [f"and {len(said) - MOST_SAID} more of the kind"] if len(said) > MOST_SAID else []
+    return "; ".join([*said[:MOST_SAID], *more])
 
 
 def _cause(evidence: Evidence) -> str:

@@ -148,6 +148,12 @@ def test_several_figures_of_one_cause_are_one_message_and_their_costs_add_up() -
     assert alert.severity is Severity.CRITICAL
 
 
+def test_a_cause_that_shows_every_day_is_one_message_that_stays_short() -> None:
+    days = [Evidence(JUNE, "service", f"day {day} was slow", about=("latency",)) for day in range(1, 31)]
+    (alert,) = news_of_month(JUNE, days, decided(JUNE, Action.WATCH, days[-1]), []).opened
+    assert alert.says == "day 1 was slow; day 2 was slow; day 3 was slow; and 27 more of the kind"
+
+
 def test_evidence_of_another_month_is_not_told() -> None:
     assert news_of_month(JULY, [drift(JUNE, "payments")], decided(JULY, Action.WATCH), []) == News()
 
