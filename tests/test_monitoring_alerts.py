@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitoring.alert_text import text_of
 from monitoring.alerts import (
     POPULATION,
     Alert,
@@ -15,7 +16,6 @@ from monitoring.alerts import (
     news_of,
     news_of_end,
     news_of_month,
-    text_of,
 )
 from monitoring.causes import Finding, Kind
 from monitoring.decisions import Action, Circumstances, Evidence, EvidenceKind, MonitoringDecision, decide
