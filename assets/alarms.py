@@ -17,7 +17,8 @@ from http.client import HTTPException
 
 from assets.mail import send_mail
 from monitoring.alert_book import AlertBook
-from monitoring.alerts import Alert, News, NewsKind, Severity, text_of
+from monitoring.alert_text import text_of
+from monitoring.alerts import Alert, News, NewsKind, Severity
 from pipeline.errors import ChurnError
 from pipeline.lake import lake_of
 from pipeline.settings import Settings

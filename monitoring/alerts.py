@@ -1,7 +1,7 @@
 """Who must be told what: one message for each cause when it appears, one when it gets graver, one when it is over.
 
 Pure functions from the alerts so far, and what was seen now, to the news. `monitoring/alert_book.py` remembers the
-alerts and sees that news go out; `assets/alarms.py` carries them.
+alerts and sees that news go out, `monitoring/alert_text.py` words them, `assets/alarms.py` carries them.
 
 - A cause is the same as before where the kind, the release and something that it is about are the same. It is told
   once, however many months it lasts; and again, once, when it led to a graver decision.
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 POPULATION = "population"
 OF = " of "
+MOST_SAID = 3  # of a cause that showed many times in a month, as a service does day by day
 NewsKind = Literal["opened", "changed", "ended"]
 
 
@@ -52,10 +53,10 @@ class Alert:
     """One cause that somebody must know of.
 
     Args:
-        cause: kind of the evidence and, where there is one, the release it speaks against; or "run", "check" or
-            "freshness".
+        cause: kind of the evidence and, where there is one, the release it speaks against; or what happened outside
+            the months, such as "failed run".
         about: what tells causes of that kind apart, as in `Evidence`; of several of them, the first that was seen.
-        opened: since when, a month or a day.
+        opened: since when, a month or a moment; `seen` and `ended` likewise.
         seen: when it was seen last.
         ended: when it was over; empty while it goes on.
         says: what moved, and how much.
@@ -165,22 +166,6 @@ def news_of_end(key: str, at: str, so_far: Sequence[Alert]) -> News:
     return News(ended=tuple(replace(alert, ended=at) for alert in so_far if alert.key == key and not alert.ended))
 
 
-def text_of(alert: Alert, news: NewsKind) -> tuple[str, str]:
-    """Subject and body of the message."""
-    if news == "ended":
-        return f"all clear: {alert.key}", f"Over since {alert.ended}. It began in {alert.opened}: {alert.says}"
-    again = "still " if news == "changed" else ""
-    lines = {
-        "": alert.says,
-        "Since": alert.opened,
-        "Costs": alert.cost,
-        "Decided": alert.decided,
-        "Look at": alert.link,
-    }
-    body = "\n".join(f"{name}: {text}" if name else text for name, text in lines.items() if text)
-    return f"{again}{alert.severity.name.lower()}: {alert.key}", body
-
-
 def _causes(
     month: str,
     evidence: Sequence[Evidence],
@@ -207,12 +192,18 @@ def _alert(
         about=first.about,
         opened=first.month,
         seen=first.month,
-        says="; ".join(dict.fromkeys(each.says for each in found)),
+        says=_said(found),
         severity=severity,
         cost=f"{money(sum(costs), currency)} a month" if costs else "",
         decided=DECIDED[severity] + (TRAINS_TOO if decision.starts_training and severity > Severity.WARNING else ""),
         link=link(first),
     )
+
+
+def _said(found: Sequence[Evidence]) -> str:
+    said = list(dict.fromkeys(each.says for each in found))
+    more = [f"and {len(said) - MOST_SAID} more of the kind"] if len(said) > MOST_SAID else []
+    return "; ".join([*said[:MOST_SAID], *more])
 
 
 def _cause(evidence: Evidence) -> str:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitoring.alert_text import text_of
 from monitoring.alerts import (
     POPULATION,
     Alert,
@@ -15,7 +16,6 @@ from monitoring.alerts import (
     news_of,
     news_of_end,
     news_of_month,
-    text_of,
 )
 from monitoring.causes import Finding, Kind
 from monitoring.decisions import Action, Circumstances, Evidence, EvidenceKind, MonitoringDecision, decide
@@ -146,6 +146,12 @@ def test_several_figures_of_one_cause_are_one_message_and_their_costs_add_up() -
     assert alert.says == "2025-06: it lost money; 2025-06: and in the south most of all"
     assert alert.cost == "1,200 USD a month"
     assert alert.severity is Severity.CRITICAL
+
+
+def test_a_cause_that_shows_every_day_is_one_message_that_stays_short() -> None:
+    days = [Evidence(JUNE, "service", f"day {day} was slow", about=("latency",)) for day in range(1, 31)]
+    (alert,) = news_of_month(JUNE, days, decided(JUNE, Action.WATCH, days[-1]), []).opened
+    assert alert.says == "day 1 was slow; day 2 was slow; day 3 was slow; and 27 more of the kind"
 
 
 def test_evidence_of_another_month_is_not_told() -> None:
