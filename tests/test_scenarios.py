@@ -120,6 +120,11 @@ def test_a_short_replay_does_not_meet_what_comes_later(tmp_path: Path) -> None:
     assert not set(dataset.source.faults) & set(dataset.calendar.keys())
 
 
+def test_a_replay_may_be_made_longer_in_the_same_world() -> None:
+    short, long = (load_dataset(Settings(dataset="simulated-price_rise", replay_months=n)).source for n in (6, 24))
+    assert short.parameters == long.parameters
+
+
 # ---- what holds from when on
 
 
