@@ -198,13 +198,13 @@ _SCENARIOS = (
         description="A simulated telecom whose customers' reasons to leave drift a little every month.",
         modifiers={
             place: Modifiers(
-                log_odds=0.03 * place,
-                poaching=0.08 * place,
+                log_odds=0.025 * place,
+                poaching=0.065 * place,
                 weights={
-                    "lost_interest": 1 - 0.03 * place,
-                    "contract_ends": 1 - 0.03 * place,
-                    "unpaid": 1 - 0.03 * place,
-                    "unsolved": 1 - 0.03 * place,
+                    "lost_interest": 1 - 0.022 * place,
+                    "contract_ends": 1 - 0.022 * place,
+                    "unpaid": 1 - 0.022 * place,
+                    "unsolved": 1 - 0.022 * place,
                 },
             )
             for place in range(1, 25)
