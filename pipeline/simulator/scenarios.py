@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from pipeline.calendar import month_after
 from pipeline.simulator.feed import CategoryRenamed, ColumnMissing, Fault, RowsDoubled, UnitChanged
-from pipeline.simulator.parameters import ORDINARY, Modifiers, WorldParameters
+from pipeline.simulator.parameters import ORDINARY, Cause, Modifiers, WorldParameters
 
 WARM_UP_MONTHS = 15
 PREFIX = "simulated-"
@@ -79,6 +79,18 @@ def scenario_of(dataset: str) -> Scenario | None:
     return SCENARIOS.get(dataset.removeprefix(PREFIX)) if dataset.startswith(PREFIX) else None
 
 
+_WATCHFUL: Mapping[Cause, float] = {
+    "price_raised": 1.3,
+    "poor_value": 1.8,
+    "lost_interest": 0.6,
+    "contract_ends": 0.8,
+}
+_MORE_WATCHFUL: Mapping[Cause, float] = {
+    "price_raised": 1.6,
+    "poor_value": 2.4,
+    "lost_interest": 0.4,
+    "contract_ends": 0.7,
+}
 _SCENARIOS = (
     Scenario(name="calm", description="A simulated telecom in two years in which nothing special happens."),
     Scenario(
@@ -98,18 +110,10 @@ _SCENARIOS = (
         name="price_rise",
         description="A simulated telecom that raises prices twice, to customers who then watch them.",
         modifiers={
-            7: Modifiers(
-                price_rise_share=0.5,
-                price_rise=0.12,
-                weights={"price_raised": 1.3, "poor_value": 1.8, "lost_interest": 0.6, "contract_ends": 0.8},
-            ),
-            8: Modifiers(weights={"price_raised": 1.3, "poor_value": 1.8, "lost_interest": 0.6, "contract_ends": 0.8}),
-            13: Modifiers(
-                price_rise_share=0.4,
-                price_rise=0.12,
-                weights={"price_raised": 1.6, "poor_value": 2.4, "lost_interest": 0.4, "contract_ends": 0.7},
-            ),
-            14: Modifiers(weights={"price_raised": 1.6, "poor_value": 2.4, "lost_interest": 0.4, "contract_ends": 0.7}),
+            7: Modifiers(price_rise_share=0.5, price_rise=0.12, weights=_WATCHFUL),
+            8: Modifiers(weights=_WATCHFUL),
+            13: Modifiers(price_rise_share=0.4, price_rise=0.12, weights=_MORE_WATCHFUL),
+            14: Modifiers(weights=_MORE_WATCHFUL),
         },
         what_happened=(
             Event(place=7, kind="prices", says="Half of the customers without a contract pay 12 % more.", last=7),
@@ -123,15 +127,15 @@ _SCENARIOS = (
         description="A simulated telecom whose best customers a competitor begins to buy out of their contracts.",
         modifiers={
             7: Modifiers(
-                log_odds=0.7,
-                poaching=2.4,
+                log_odds=0.15,
+                poaching=2.6,
                 weights={
-                    "poor_value": 0.2,
-                    "lost_interest": 0.2,
-                    "contract_ends": 0.3,
-                    "unpaid": 0.3,
-                    "unsolved": 0.3,
-                    "price_raised": 0.3,
+                    "poor_value": 0.6,
+                    "price_raised": 0.8,
+                    "lost_interest": 0.75,
+                    "contract_ends": 0.8,
+                    "unpaid": 0.8,
+                    "unsolved": 0.8,
                 },
             ),
         },
@@ -194,13 +198,13 @@ _SCENARIOS = (
         description="A simulated telecom whose customers' reasons to leave drift a little every month.",
         modifiers={
             place: Modifiers(
-                log_odds=0.03 * place,
-                poaching=0.08 * place,
+                log_odds=0.025 * place,
+                poaching=0.065 * place,
                 weights={
-                    "lost_interest": 1 - 0.03 * place,
-                    "contract_ends": 1 - 0.03 * place,
-                    "unpaid": 1 - 0.03 * place,
-                    "unsolved": 1 - 0.03 * place,
+                    "lost_interest": 1 - 0.022 * place,
+                    "contract_ends": 1 - 0.022 * place,
+                    "unpaid": 1 - 0.022 * place,
+                    "unsolved": 1 - 0.022 * place,
                 },
             )
             for place in range(1, 25)

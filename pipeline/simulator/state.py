@@ -3,7 +3,7 @@
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -125,9 +125,9 @@ def state_from_bytes(content: bytes) -> State:
         )
 
 
-def months_passed(content: bytes) -> int:
-    """How many months a stored state has behind it, without the rest of it."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+def months_passed(file: BinaryIO) -> int:
+    """How many months a stored state has behind it; nothing else of it is read."""
+    with np.load(file, allow_pickle=False) as stored:
         return int(stored["clock"][0])
 
 

@@ -62,8 +62,10 @@ class World:
     def months_lived(self) -> list[str]:
         """The months that the world has behind it, oldest first."""
         self._require_same_parameters()
-        passed = months_passed(self._state_path.read_bytes()) if self._state_path.exists() else 0
-        return [month_of(self.parameters.first, i).key for i in range(passed)]
+        if not self._state_path.exists():
+            return []
+        with self._state_path.open("rb") as file:
+            return [month_of(self.parameters.first, i).key for i in range(months_passed(file))]
 
     def live_until(self, key: str) -> None:
         """Make every month up to `key` that is not there yet, without calls. Other processes wait meanwhile."""
