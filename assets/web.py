@@ -4,11 +4,14 @@ Dagster 1.13 runs whatever a page of any site in the same browser asks for: muta
 checks from anybody. The guard lets through what its own pages ask for.
 """
 
+import os
 from argparse import ArgumentParser
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
+
+from assets.instance import WORKSPACE_NAME
 
 PORT = 3070
 Scope = MutableMapping[str, Any]
@@ -60,12 +63,11 @@ def _serve(host: str, port: int) -> None:
     import dagster as dg
     import uvicorn
     from dagster._core.workspace.context import WorkspaceProcessContext
-    from dagster._core.workspace.load_target import ModuleTarget
+    from dagster._core.workspace.load_target import WorkspaceFileTarget
     from dagster_webserver.app import create_app_from_workspace_process_context
     from dagster_webserver.version import __version__
 
-    here = str(Path(__file__).parents[1])
-    target = ModuleTarget("assets.definitions", None, here, "churn")
+    target = WorkspaceFileTarget([str(Path(os.environ["DAGSTER_HOME"], WORKSPACE_NAME))])
     with (
         dg.DagsterInstance.get() as instance,
         WorkspaceProcessContext(instance, version=__version__, workspace_load_target=target) as workspace,

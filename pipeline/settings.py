@@ -40,6 +40,7 @@ class Settings(BaseSettings):
 
     webhook_url: SecretStr | None = Field(default=None, description="where failures are posted; the log otherwise")
     state_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL; SQLite under the home by default")
+    dagster_url: SecretStr | None = Field(default=None, description="PostgreSQL URL for Dagster; SQLite by default")
 
     serve_host: str = Field(default="127.0.0.1", description="address the service listens on")
     serve_port: int = Field(default=3000, description="port of the service")
