@@ -29,6 +29,7 @@ DATASET = little_company(tables=TABLES, source=FolderSource(folder=Path(__file__
 SHELL = ("DAGSTER_HOME", "DAGSTER_DISABLE_TELEMETRY", "DAGSTER_EVENT_BATCH_SIZE", "BENTOML_DO_NOT_TRACK")
 SHELL += ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK")
 Damage = Callable[[Path], None]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +105,11 @@ def with_nuls(path: Path) -> None:
     path.write_bytes(content)
 
 
+def with_a_nul_in_a_value(path: Path) -> None:
+    rows = march()
+    write(rows.set_column(0, "payment_id", pa.array(["p2", "p\0" + "3"])), path)
+
+
 def without_rows(path: Path) -> None:
     write(march().slice(0, 0), path)
 
@@ -131,6 +137,7 @@ DAMAGES: tuple[tuple[str, Damage, str], ...] = (
     (".parquet", without_a_column, "expected a column 'amount'; found only 'payment_id', 'customer_id', 'status'"),
     (".parquet", with_a_column_twice, "expected columns with different names; found 'amount' more than once"),
     (".parquet", with_nuls, WHOLE),
+    (".parquet", with_a_nul_in_a_value, "column 'payment_id', row 2: expected text; found a NUL character"),
     (".parquet", without_rows, "month 2024-03: expected at least one row; found none"),
     (".parquet", emptied, WHOLE),
     (".parquet", Path.unlink, "found the months 2024-01 to 2024-06"),
@@ -144,20 +151,44 @@ def test_a_damaged_month_is_told_in_one_line_leaves_no_half_and_the_last_release
     house: House, service: int, capsys: pytest.CaptureFixture[str], suffix: str, damage: Damage, message: str
 ) -> None:
     damage(delivered(house, suffix))
-    code, out, err = said(capsys, "run", "--month", MONTH, "--json")
-    assert (code, out) == (1, "")
+    err = refused(capsys)
     assert err.startswith("churn: job 'life_cycle': expected every step to succeed; found raw_payments: ")
     assert message in err
-    assert "payments" in err
+    nothing_is_half_written(house)
+    assert not list(house.state.rglob(f"payments/{MONTH}*"))
+    the_last_release_answers(house, service)
+
+
+def test_a_damaged_file_of_an_earlier_month_is_named_and_stays_as_it_is(
+    house: House, service: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    delivered(house, ".csv").unlink()
+    refused(capsys)  # which brings in the months before
+    damaged = house.state / "trusted" / PAYMENTS.name / "2024-02.parquet"
+    content = damaged.read_bytes()
+    delivered(house, ".csv")
+    cut(damaged)
+    err = refused(capsys)
+    assert "customer_features: trusted tables of 'little': expected whole Parquet files; found" in err
+    assert str(damaged) in err
+    damaged.write_bytes(content)
+    nothing_is_half_written(house)
+    the_last_release_answers(house, service)
+
+
+def refused(capsys: pytest.CaptureFixture[str]) -> str:
+    """What a run of March says on standard error before it ends with 1."""
+    code, out, err = said(capsys, "run", "--month", MONTH, "--json")
+    assert (code, out) == (1, "")
     assert len(err.splitlines()) == 1
     assert "Traceback" not in err
-    nothing_is_half_written(house)
+    return err
+
+
+def the_last_release_answers(house: House, service: int) -> None:
     answer = ask(service, [CUSTOMER])
-    assert (answer.status, answer.headers["x-served-by"], answer.headers["x-release"]) == (
-        200,
-        "champion",
-        house.newer.id,
-    )
+    found = (answer.status, answer.headers["x-served-by"], answer.headers["x-release"])
+    assert found == (200, "champion", house.newer.id)
 
 
 def nothing_is_half_written(house: House) -> None:
@@ -168,4 +199,3 @@ def nothing_is_half_written(house: House) -> None:
         pq.read_table(path)
     made = {path.parts[len(lake.parts)] for path in lake.rglob(f"*{MONTH}*")}
     assert made <= {"raw", "trusted", "quarantine", "docs"}  # of the tables that were not damaged
-    assert not list(lake.rglob(f"payments/{MONTH}*"))
