@@ -38,8 +38,9 @@ check: setup ## lint, format, types
 bench: setup ## measure what the README claims
 	$(BIN)/churn bench all
 
-lock: ## resolve the dependencies anew
-	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --all-extras pyproject.toml -o requirements.lock
+# extras stay in it: pip checks no hash of `gql[requests]` where only `gql` has one
+lock: setup ## resolve the dependencies anew
+	$(BIN)/uv pip compile --quiet --no-strip-extras --universal --generate-hashes --python-version 3.11 --all-extras pyproject.toml -o requirements.lock
 
 clean: ## remove everything the project wrote, the environment included
 	rm -rf .venv .churn .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -6,23 +6,33 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from upath import UPath
 
 from pipeline.declaration import Dataset
-from pipeline.lake import lake_of, write_atomically
+from pipeline.lake import lake_of, write_atomically, write_json
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
     import dagster as dg
 
-DAGSTER_YAML = b"""\
+SETTINGS = """\
 # Written once by `churn`; yours to change.
 telemetry:
   enabled: false
 nux: # no dialog that asks for an address
   enabled: false
+concurrency:
+  runs:
+    max_concurrent_runs: 1 # months follow each other: each is compared with the champion that the one before left
+    tag_concurrency_limits: # for whoever raises the number above: two months must never promote at once
+      - {key: churn/promotes, limit: 1}
+run_monitoring:
+  enabled: true
+  max_runtime_seconds: 21600 # a killed run would stay "started" for ever
+"""
+IN_FILES = """\
 run_storage:
   module: dagster._core.storage.runs
   class: SqliteRunStorage
@@ -35,27 +45,35 @@ schedule_storage:
   module: dagster._core.storage.schedules
   class: SqliteScheduleStorage
   config: {base_dir: {env: DAGSTER_HOME}}
-concurrency:
-  runs:
-    max_concurrent_runs: 1 # months follow each other: each is compared with the champion that the one before left
-    tag_concurrency_limits: # for whoever raises the number above: two months must never promote at once
-      - {key: churn/promotes, limit: 1}
-run_monitoring:
-  enabled: true
-  max_runtime_seconds: 21600 # a killed run would stay "started" for ever
+"""
+IN_POSTGRESQL = """\
+storage:
+  postgres:
+    postgres_url: {env: CHURN_DAGSTER_URL}
 """
 NO_COMPUTE_LOGS = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
-LOG_NAME = "churn.log"
+LOG_NAME, WORKSPACE_NAME = "churn.log", "workspace.yaml"
 
 
 def prepare_instance(dataset: Dataset, settings: Settings) -> Path:
     """Make the dataset's Dagster home and say so to this process and its children; returns the folder."""
     home = Path(str(lake_of(settings, dataset.name).root)) / "dagster"
     home.mkdir(parents=True, exist_ok=True)
+    write_json(UPath(home / WORKSPACE_NAME), _workspace())  # each time: a checkout may have moved
     if not (home / "dagster.yaml").exists():
-        write_atomically(UPath(home / "dagster.yaml"), DAGSTER_YAML)
+        stores = IN_POSTGRESQL if settings.dagster_url else IN_FILES
+        write_atomically(UPath(home / "dagster.yaml"), (SETTINGS + stores).encode())
     os.environ.update(child_environment(settings) | {"DAGSTER_HOME": str(home)})
     return home
+
+
+def _workspace() -> dict[str, Any]:
+    """The code location for the pages and the daemon, which find a run's by its name; `dg` has it in pyproject.toml.
+
+    The folder says which `assets` is meant, whatever the current folder has.
+    """
+    where = {"module_name": "assets.definitions", "location_name": "churn"}
+    return {"load_from": [{"python_module": where | {"working_directory": str(Path(__file__).parents[1])}}]}
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

@@ -34,9 +34,7 @@ JOBS = {
     "batch": Job(("batch",)),
     "monitor": Job(("monitoring",), needs_months=True),
     HISTORY: Job(DATA, "Tables, features and labels of many months in one run."),
-    LIFE_CYCLE: Job(
-        (*DATA, *NEW, "serving"), "A month from raw tables to call list, training included.", promotes=True
-    ),
+    LIFE_CYCLE: Job((*DATA, "monitoring", *NEW, "serving"), "Everything, for one month.", promotes=True),
     CLOSE_MONTH: Job(
         (*DATA, "monitoring", "batch"),
         "A month closes: tables, features, labels that matured, monitoring, call list.",

@@ -73,7 +73,7 @@ def rungs_of(evaluation: "Evaluation") -> dg.TableMetadataValue:
 
     rows = []
     for rung, metrics in evaluation.rungs.items():
-        profit = {f"profit ({evaluation.currency} a month)": money_figure(metrics["profit"])}
+        profit = {f"profit ({evaluation.unit.name})": money_figure(metrics["profit"])}
         rows.append({"rung": rung} | profit | {name.replace("_", " "): figure(metrics[name]) for name in SHOWN})
     return table_of(rows)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from assets import web
-from assets.instance import child_environment, prepare_instance
+from assets.instance import WORKSPACE_NAME, child_environment, prepare_instance
 from pipeline.declaration import Dataset
 from pipeline.errors import ChurnError
 from pipeline.lake import lake_of
@@ -35,7 +35,7 @@ def run_everything(dataset: Dataset, settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a shell may have had us ignore the first
         signal.signal(number, signal.default_int_handler)
     try:
-        for name, (command, url) in _commands(dataset, settings).items():
+        for name, (command, url) in _commands(dataset, settings, home).items():
             started[name] = _started(command, environment, home / f"{name}.log")
             console.print(f"{name:<16} {url or '':<24} [dim]log: {home / name}.log[/]", soft_wrap=True, highlight=False)
         console.print("Ctrl-C stops everything.")
@@ -85,19 +85,18 @@ def _signal(process: Process, number: int) -> None:
         return
 
 
-def _commands(dataset: Dataset, settings: Settings) -> Mapping[str, tuple[list[str], str | None]]:
+def _commands(dataset: Dataset, settings: Settings, home: Path) -> Mapping[str, tuple[list[str], str | None]]:
     """Each process with its command and its address."""
     scripts = Path(sys.executable).parent
     root = Path(str(lake_of(settings, dataset.name).root))
     (root / "mlflow").mkdir(parents=True, exist_ok=True)
-    location = ["-m", "assets.definitions"]
     hosts = f"127.0.0.1:{MLFLOW_PORT},localhost:{MLFLOW_PORT}"
     mlflow = ["server", "--backend-store-uri", f"sqlite:///{root / 'mlflow' / 'mlflow.db'}", "--workers", "1"]
     mlflow += ["--host", "127.0.0.1", "--port", str(MLFLOW_PORT), "--allowed-hosts", hosts]
     mlflow += ["--default-artifact-root", (root / "mlflow" / "artifacts").as_uri()]
     return {
         "dagster": ([sys.executable, "-m", "assets.web"], f"http://127.0.0.1:{web.PORT}"),
-        "dagster-daemon": ([str(scripts / "dagster-daemon"), "run", *location], None),
+        "dagster-daemon": ([str(scripts / "dagster-daemon"), "run", "--workspace", str(home / WORKSPACE_NAME)], None),
         "mlflow": ([str(scripts / "mlflow"), *mlflow], f"http://127.0.0.1:{MLFLOW_PORT}"),
         "service": ([sys.executable, "-m", "serving"], f"http://{settings.serve_host}:{settings.serve_port}"),
     }

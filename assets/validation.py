@@ -1,14 +1,19 @@
 """Trusted tables: what kept its contract. Great Expectations judges every row; the checks below show its verdicts."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from assets.metadata import months, points, schema_of, table_of
+from assets.web import DATA_DOCS
 from assets.work import TEAM_DATA, Work
 from pipeline.code_version import code_version
 from pipeline.contract import Check, Validation, checks_of
 from pipeline.tables import Table
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 CONTRACT = "contract_is_kept"
 Result = dg.MaterializeResult | dg.AssetCheckResult  # type: ignore[type-arg]
@@ -37,10 +42,8 @@ def _trusted(work: Work, table: Table) -> dg.AssetsDefinition:
         from pipeline.validation import build_data_docs, validate
 
         found = validate(work.dataset, table.name, context.partition_keys, work.lake)
-        pages = [
-            build_data_docs(work.dataset, table.name, key, work.lake)
-            for key in _worth_reading(found, alone=work.settings.data_docs)
-        ]
+        read = _worth_reading(found, alone=work.settings.data_docs)
+        pages = [_link(build_data_docs(work.dataset, table.name, key, work.lake)) for key in read]
         about = {"months": table_of([_month(month) for month in found]), "data docs": points(pages)}
         context.add_asset_metadata(about)
         yield months(context, work.lake, "trusted", table.name, context.partition_keys)
@@ -56,6 +59,11 @@ def _worth_reading(found: Sequence[Validation], *, alone: bool) -> list[str]:
     A page takes as long as a month's validation, and nobody reads those of a backfill in which all went well.
     """
     return [month.key for month in found if month.contract_broken or (alone and len(found) == 1)]
+
+
+def _link(page: "UPath") -> str:
+    """A link that `churn up` serves; `dg dev` does not, so it says where the file is."""
+    return f"[{page}]({DATA_DOCS}/{page.parent.name}/{page.name})"
 
 
 def _contract_spec(asset: str) -> dg.AssetCheckSpec:

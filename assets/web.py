@@ -4,13 +4,20 @@ Dagster 1.13 runs whatever a page of any site in the same browser asks for: muta
 checks from anybody. The guard lets through what its own pages ask for.
 """
 
+import os
 from argparse import ArgumentParser
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from assets.instance import WORKSPACE_NAME
+
+if TYPE_CHECKING:
+    from starlette.routing import Mount
+
 PORT = 3070
+DATA_DOCS = "/data_docs"  # what Great Expectations says of a month, served beside Dagster's own pages
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -56,21 +63,30 @@ def main() -> None:
     _serve(options.host, options.port)
 
 
+def data_docs(lake: Path) -> "Mount":
+    """The pages that validation wrote; there are none before the first run."""
+    from starlette.routing import Mount
+    from starlette.staticfiles import StaticFiles
+
+    return Mount(DATA_DOCS, StaticFiles(directory=lake / "docs", check_dir=False))
+
+
 def _serve(host: str, port: int) -> None:
     import dagster as dg
     import uvicorn
     from dagster._core.workspace.context import WorkspaceProcessContext
-    from dagster._core.workspace.load_target import ModuleTarget
+    from dagster._core.workspace.load_target import WorkspaceFileTarget
     from dagster_webserver.app import create_app_from_workspace_process_context
     from dagster_webserver.version import __version__
 
-    here = str(Path(__file__).parents[1])
-    target = ModuleTarget("assets.definitions", None, here, "churn")
+    home = Path(os.environ["DAGSTER_HOME"])
+    target = WorkspaceFileTarget([str(home / WORKSPACE_NAME)])
     with (
         dg.DagsterInstance.get() as instance,
         WorkspaceProcessContext(instance, version=__version__, workspace_load_target=target) as workspace,
     ):
         pages = create_app_from_workspace_process_context(workspace)
+        pages.routes.insert(0, data_docs(home.parent))
         uvicorn.run(OwnPagesOnly(pages, port), host=host, port=port, log_level="warning")
 
 

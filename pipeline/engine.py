@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -20,7 +21,7 @@ def opened(dataset: Dataset, lake: Lake, first_keys: Mapping[str, str], last_key
     One thread: with two, DuckDB adds floats in another order at each run, and features would not repeat to the bit.
 
     Raises:
-        SourceError: a month of a table is not there, so a feature would silently be too small.
+        SourceError: a month of a table is not there, so a feature would silently be too small; or its file is damaged.
     """
     connection = ibis.duckdb.connect(threads=1)
     if lake.root.protocol not in ("", "file", "local"):
@@ -30,6 +31,13 @@ def opened(dataset: Dataset, lake: Lake, first_keys: Mapping[str, str], last_key
             name: connection.read_parquet(_paths(dataset, lake, name, first, last_key), table_name=name)
             for name, first in first_keys.items()
         }
+    except (duckdb.InvalidInputException, duckdb.IOException) as error:  # also while the expression runs
+        raise SourceError(
+            f"trusted tables of {dataset.name!r}",
+            expected="whole Parquet files",
+            found=" ".join(str(error).split())[:300],
+            remedy="Remove the damaged file and run the month again: what is missing of earlier months is made anew.",
+        ) from error
     finally:
         connection.disconnect()
 

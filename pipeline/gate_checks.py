@@ -19,7 +19,7 @@ from pipeline.pointer import generation_of
 from pipeline.release import verify_release
 from pipeline.scoring import log_odds
 from pipeline.slices import SMALL_CHURNERS, SMALL_ROWS
-from pipeline.wording import figure, money_figure, number, percent
+from pipeline.wording import figure, money_figure, number, percent, unit_of
 
 CheckFunction = Callable[[Case, GateRules], Finding]
 REPORTED = ("profit", "log_loss")
@@ -151,7 +151,7 @@ def earns_something(case: Case, rules: GateRules) -> Finding:  # noqa: ARG001
     profit = interval_of(case.drawn, "candidate", "profit")
     return (
         profit.is_above_zero,
-        f"{money_figure(profit)} {case.dataset.economics.currency} a month; contacting nobody earns 0",
+        f"{money_figure(profit)} {unit_of(case.dataset).name}; contacting nobody earns 0",
     )
 
 
@@ -219,7 +219,7 @@ def _not_less(case: Case, other: str, margin_share: float) -> Finding:
     least = -margin_share * max(theirs, 0.0)
     return (
         difference.low >= least and difference.high >= 0,
-        f"{money_figure(difference)} {case.dataset.economics.currency} a month more than the {other}, which earns "
+        f"{money_figure(difference)} {unit_of(case.dataset).name} more than the {other}, which earns "
         f"{number(theirs)}; the interval must lie above {number(least)} and not wholly below 0",
     )
 

@@ -90,7 +90,7 @@ def read_parquet(path: UPath, columns: Sequence[str] | None = None) -> "pa.Table
         raise SourceError(
             f"file {path}",
             expected="a whole Parquet file",
-            found=f"{type(error).__name__}: {str(error)[:200]}",
+            found=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}",
             remedy="It is damaged or cut short: restore it or run the step that writes it again.",
         ) from error
 

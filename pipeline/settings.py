@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     smtp_url: SecretStr | None = Field(default=None, description="smtp://user:password@host:587 that sends e-mail")
     ui_url: str = Field(default="http://127.0.0.1:3070", description="address of Dagster's UI, for links in alerts")
     state_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL; SQLite under the home by default")
+    dagster_url: SecretStr | None = Field(default=None, description="PostgreSQL URL for Dagster; SQLite by default")
 
     serve_host: str = Field(default="127.0.0.1", description="address the service listens on")
     serve_port: int = Field(default=3000, description="port of the service")

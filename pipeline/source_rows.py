@@ -40,6 +40,21 @@ def require_columns(rows: "pa.Table", table: Table, where: str) -> None:
         )
 
 
+def refuse_nuls(rows: "pa.Table", where: str) -> None:
+    """Raise a SourceError where a text holds a NUL character, which no database takes."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for name, column in zip(rows.column_names, rows.columns, strict=True):
+        if pa.types.is_string(column.type) and (place := pc.index(pc.match_substring(column, "\0"), True).as_py()) >= 0:
+            raise SourceError(
+                f"{where}, column {name!r}, row {place + 1}",
+                expected="text",
+                found="a NUL character",
+                remedy="Correct the value at the source, or get the whole file again.",
+            )
+
+
 def rows_of_month(rows: "pa.Table", table: Table, key: str, where: str) -> "pa.Table":
     """The rows that became known in a month; all of them where there is a single snapshot.
 

@@ -14,7 +14,14 @@ from upath import UPath
 from pipeline.declaration import Source
 from pipeline.errors import SourceError
 from pipeline.settings import Settings
-from pipeline.source_rows import content_sha256, numbered, require_columns, rows_of_month, without_blanks
+from pipeline.source_rows import (
+    content_sha256,
+    numbered,
+    refuse_nuls,
+    require_columns,
+    rows_of_month,
+    without_blanks,
+)
 from pipeline.tables import Table
 
 if TYPE_CHECKING:
@@ -163,14 +170,16 @@ def _from_parquet(content: bytes, where: str) -> "pa.Table":
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(pa.BufferReader(content))
+        rows = pq.ParquetFile(pa.BufferReader(content)).read()
     except (pa.ArrowInvalid, OSError) as error:
         raise SourceError(
             where,
             expected="a whole Parquet file",
-            found=f"{type(error).__name__}: {str(error)[:200]}",
+            found=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}",
             remedy="It is damaged or cut short: get it again.",
         ) from error
+    refuse_nuls(rows, where)
+    return rows
 
 
 _READERS: dict[str, Callable[[bytes, str], "pa.Table"]] = {".parquet": _from_parquet, ".csv": _from_csv}

@@ -1,9 +1,6 @@
 """The command line as a person and as a script meet it."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +11,9 @@ from pipeline.errors import ChurnError
 from pipeline.pointer import read_pointer
 from pipeline.serving_order import read_order
 from pipeline.settings import Settings
+from tests.command_line import churn, said
 from tests.little_releases import NEWER, OLDER, two_releases
 
-ROOT = Path(__file__).parents[1]
 LITTLE = """
 from tests.little_company import little_company
 
@@ -33,29 +30,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "little.py").write_text(LITTLE)
     monkeypatch.setenv("CHURN_DATASET", str(tmp_path / "little.py"))
     return tmp_path / "home"
-
-
-def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of a command in this process."""
-    try:
-        code = cli.guarded(lambda: cli.app(list(words), result_action="return_value"))
-    except SystemExit as ended:
-        code = int(ended.code or 0)
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
-
-
-def churn(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A command in a process of its own."""
-    code = "import sys; from assets.cli import main; sys.argv[0] = 'churn'; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, *words],
-        cwd=ROOT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 # ---- mistakes

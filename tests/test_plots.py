@@ -36,7 +36,7 @@ def test_every_evaluation_can_be_drawn(changes: dict[str, Any]) -> None:
     for png in plots.values():
         assert png[:8] == b"\x89PNG\r\n\x1a\n"
         width, height = struct.unpack(">II", png[16:24])
-        assert (width, height) == (1440, 848)
+        assert (width, height) == (1080, 636)
 
 
 def test_the_same_evaluation_gives_the_same_bytes() -> None:

@@ -1,11 +1,13 @@
 """Dagster's pages answer their own requests and nobody else's."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
 
-from assets.web import OwnPagesOnly
+from assets.web import OwnPagesOnly, data_docs
 
 OWN = {"host": "127.0.0.1:3070"}
 
@@ -82,3 +84,32 @@ def test_a_web_socket_of_another_site_is_closed_before_it_opens() -> None:
     assert answered("/graphql", kind="websocket", origin="http://127.0.0.1:3070") == [{"type": "websocket.accept"}]
     refused = answered("/graphql", kind="websocket", origin="http://evil.example")
     assert refused == [{"type": "websocket.close", "code": 1008}]
+
+
+def fetched(lake: Path, path: str) -> tuple[int, bytes]:
+    """What Starlette answers with the pages of validation alone."""
+    sent: list[Any] = []
+
+    async def receive() -> None:
+        await asyncio.Event().wait()  # a caller that waits for its answer
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "headers": []}
+    scope |= {"query_string": b"", "root_path": ""}
+    asyncio.run(Starlette(routes=[data_docs(lake)])(scope, receive, send))
+    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
+
+
+def test_the_pages_of_validation_are_served_and_nothing_beside_them(tmp_path: Path) -> None:
+    (tmp_path / "docs" / "usage").mkdir(parents=True)
+    (tmp_path / "docs" / "usage" / "2024-03.html").write_text("<p>kept</p>")
+    (tmp_path / "state.db").write_text("secret")
+    assert fetched(tmp_path, "/data_docs/usage/2024-03.html") == (200, b"<p>kept</p>")
+    for other in ("usage/2024-04.html", "../state.db", "usage/../../state.db", "usage", ""):
+        assert fetched(tmp_path, f"/data_docs/{other}")[0] == 404, other
+
+
+def test_before_the_first_run_there_is_no_page_and_no_error(tmp_path: Path) -> None:
+    assert fetched(tmp_path, "/data_docs/usage/2024-03.html")[0] == 404
