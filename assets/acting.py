@@ -22,6 +22,7 @@ SHOWS = {  # the asset that shows a kind of evidence
     "damage": "feature_drift",
     "score_drift": "score_drift",
     "estimated_loss": "estimated_performance",
+    "skew": "serving_skew",
     "volume": "data_health",
     "quarantine": "data_health",
 }

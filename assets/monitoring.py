@@ -66,6 +66,12 @@ WATCHERS = {
         "results_keep_the_promise",
         "What the labels that matured in the month do show, with the control group in the place of who was called.",
     ),
+    "serving_skew": Watcher(
+        "skew",
+        ("customer_features",),
+        "callers_send_what_the_batch_computes",
+        "What callers of the service sent in the month, beside the features of the same customers in the lake.",
+    ),
 }
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from monitoring.acting import Acted, carry_out
+from monitoring.callers import evidence_of_skew, skew_as_dict, skew_of_month
 from monitoring.changes import changes_as_dict, feature_changes, feature_evidence, score_changes, score_evidence
 from monitoring.decisions import (
     Circumstances,
@@ -23,6 +24,7 @@ from monitoring.figures import Kind, read_figures
 from monitoring.health import health_evidence, table_health
 from monitoring.promises import estimate_as_dict, estimate_evidence, estimate_month
 from monitoring.results import result_evidence, results_of_month
+from monitoring.service_day import evidence_of_days
 from monitoring.watched import WatchedMonth
 from pipeline.bootstrap import Interval
 from pipeline.calendar import month_after
@@ -88,12 +90,19 @@ def _rows(metrics: Mapping[str, Interval]) -> list[dict[str, str]]:
     return [{"figure": name.replace("_", " "), "value": figure(metrics[name])} for name in metrics]
 
 
+def _skew(watched: WatchedMonth) -> Look:
+    found = skew_of_month(watched)
+    figures = skew_as_dict(found)
+    return Look(figures, tuple(evidence_of_skew(watched, found)), {"fields": figures.get("fields", [])})
+
+
 LOOKS: Mapping[Kind, Callable[[WatchedMonth], Look]] = {
     "health": _health,
     "drift": _drift,
     "scores": _scores,
     "estimated": _estimated,
     "realised": _realised,
+    "skew": _skew,
 }
 
 
@@ -151,9 +160,10 @@ def _without_release(watched: WatchedMonth) -> list[Evidence]:
 
 
 def evidence_of(watched: WatchedMonth, month: str) -> list[Evidence]:
-    """Everything that was seen in a month, by whatever look."""
+    """Everything that was seen in a month, by whatever look, and on its days."""
     stored = [read_figures(watched.lake, kind, month) or {} for kind in LOOKS]
-    return [evidence_from_dict(each) for found in stored for each in found.get("evidence", [])]
+    found = [evidence_from_dict(each) for figures in stored for each in figures.get("evidence", [])]
+    return [*found, *evidence_of_days(watched.lake, month)]
 
 
 def previous_decision(watched: WatchedMonth) -> MonitoringDecision | None:

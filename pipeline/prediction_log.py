@@ -129,7 +129,6 @@ def read_predictions(
         release: rows that this release answered.
         source: rows of the batch, or of the service.
     """
-    import pandas as pd
     import sqlalchemy as sa
 
     if root is not None:
@@ -140,10 +139,7 @@ def read_predictions(
     conditions += [_of_month(table, month)] if month else []
     conditions += [table.c.release == release] if release else []
     conditions += [table.c.source == source] if source else []
-    query = sa.select(table).where(*conditions).order_by(table.c.predicted_at, table.c.id)
-    with engine.connect() as connection:
-        found = connection.execute(query).all()
-    return pd.DataFrame([tuple(row) for row in found], columns=[column.name for column in table.columns])
+    return _frame(engine, sa.select(table).where(*conditions).order_by(table.c.predicted_at, table.c.id))
 
 
 def read_batch(engine: "sa.Engine", dataset: str, snapshot: str) -> "pd.DataFrame":
@@ -151,18 +147,25 @@ def read_batch(engine: "sa.Engine", dataset: str, snapshot: str) -> "pd.DataFram
 
     Where a month was scored by several releases, customers are called from the list that was written last.
     """
-    import pandas as pd
     import sqlalchemy as sa
 
     table = predictions_table()
     create_if_missing(engine, table)
-    columns = [column for column in table.columns if column.name != "features"]
     same = (table.c.dataset == dataset) & (table.c.snapshot == snapshot) & (table.c.source == "batch")
     newest = sa.select(sa.func.max(table.c.predicted_at)).where(same).scalar_subquery()
-    query = sa.select(*columns).where(same, table.c.predicted_at == newest).order_by(table.c.customer_id)
-    with engine.connect() as connection:
-        found = connection.execute(query).all()
-    return pd.DataFrame([tuple(row) for row in found], columns=[column.name for column in columns])
+    columns = [column for column in table.columns if column.name != "features"]
+    return _frame(engine, sa.select(*columns).where(same, table.c.predicted_at == newest).order_by(table.c.customer_id))
+
+
+def read_online(engine: "sa.Engine", dataset: str, first: datetime, end: datetime, *, root: Path) -> "pd.DataFrame":
+    """What the service answered from `first` until before `end`, oldest first; the spool under `root` is absorbed."""
+    import sqlalchemy as sa
+
+    absorb(root, engine)
+    table = predictions_table()
+    online = (table.c.dataset == dataset) & (table.c.source == "online")
+    within = (table.c.predicted_at >= first) & (table.c.predicted_at < end)
+    return _frame(engine, sa.select(table).where(online, within).order_by(table.c.predicted_at, table.c.id))
 
 
 def logged_features(log: "pd.DataFrame", declared: Sequence[Field]) -> "pd.DataFrame":
@@ -180,6 +183,14 @@ def logged_features(log: "pd.DataFrame", declared: Sequence[Field]) -> "pd.DataF
             for field in declared
         }
     )
+
+
+def _frame(engine: "sa.Engine", query: "sa.Select[Any]") -> "pd.DataFrame":
+    import pandas as pd
+
+    with engine.connect() as connection:
+        found = connection.execute(query).all()
+    return pd.DataFrame([tuple(row) for row in found], columns=[column.name for column in query.selected_columns])
 
 
 def _of_month(table: "sa.Table", month: str) -> "sa.ColumnElement[bool]":

@@ -34,8 +34,10 @@ FIXED = {
         "score_drift",
         "estimated_performance",
         "realised_performance",
+        "serving_skew",
         "monitoring_decision",
     },
+    "service": {"service_health"},
 }
 NEGATIVE = ("p9", "a", -1.0, "paid", day("2024-02-20"), day("2024-02-20"))  # one of two payments of February
 
@@ -144,10 +146,11 @@ def test_there_is_a_job_for_each_stage_and_one_for_everything(settings: Settings
     names = {job.name for job in definitions.resolve_all_job_defs() if not job.name.startswith("__")}
     assert names == {
         *("ingest", "validate", "features", "train", "evaluate", "release", "batch", "monitor"),
-        *(HISTORY, LIFE_CYCLE, CLOSE_MONTH, RETRAIN),
+        *(HISTORY, LIFE_CYCLE, CLOSE_MONTH, RETRAIN, "watch_service"),
     }
     everything = definitions.resolve_job_def(LIFE_CYCLE).asset_layer.executable_asset_keys
-    assert everything == set(definitions.resolve_asset_graph().materializable_asset_keys)
+    daily = dg.AssetKey("service_health")  # months have no part of it
+    assert everything | {daily} == set(definitions.resolve_asset_graph().materializable_asset_keys)
 
 
 def test_the_code_version_of_features_changes_with_their_declaration(settings: Settings) -> None:
