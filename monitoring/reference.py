@@ -6,7 +6,7 @@ Made when the release is made and kept inside it, so that whoever compares a mon
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,8 @@ def reference_for(dataset: Dataset, lake: Lake, keys: Sequence[str], scorer: Sco
         tables = list(pool.map(lambda key: _scores(dataset, lake, key, scorer), newest))
     names = sorted({name for table in tables for name in table})
     scores = [score_sketch(table, names, key=key) for table, key in zip(tables, newest, strict=True)]
-    return Reference(_usual(features), _usual(scores))
+    usual = _usual(scores)
+    return Reference(_usual(features), replace(usual, thresholds=_of_levels(usual.thresholds)))
 
 
 def reference_of_run(run: Run) -> dict[str, Any]:
@@ -131,6 +132,11 @@ def _scores(dataset: Dataset, lake: Lake, key: str, scorer: Scorer) -> dict[str,
 
 def _usual(months: Sequence[Sketch]) -> Usual:
     return Usual(tuple(months), thresholds_of(months))
+
+
+def _of_levels(thresholds: DriftThresholds) -> DriftThresholds:
+    """How high and how different scores are; how many customers a slice has, its field tells."""
+    return replace(thresholds, values={channel: thresholds.values[channel] for channel in ("shift", "spread")})
 
 
 def _usual_from_dict(stored: Mapping[str, Any]) -> Usual:

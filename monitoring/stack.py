@@ -85,7 +85,8 @@ class Stack:
 
 def layout_of(sketch: Sketch) -> Layout:
     """The layout of the fields of a sketch."""
-    shares = [(field, value) for field, shares in sketch.categories.items() for value in shares]
+    # by name: JSON may have brought them back in another order
+    shares = [(field, value) for field, shares in sketch.categories.items() for value in sorted(shares)]
     return Layout(tuple(sketch.numbers), tuple(shares))
 
 
