@@ -127,15 +127,15 @@ _SCENARIOS = (
         description="A simulated telecom whose best customers a competitor begins to buy out of their contracts.",
         modifiers={
             7: Modifiers(
-                log_odds=0.15,
-                poaching=2.6,
+                log_odds=0.2,
+                poaching=2.9,
                 weights={
-                    "poor_value": 0.6,
-                    "price_raised": 0.8,
-                    "lost_interest": 0.75,
-                    "contract_ends": 0.8,
-                    "unpaid": 0.8,
-                    "unsolved": 0.8,
+                    "poor_value": 0.5,
+                    "price_raised": 0.75,
+                    "lost_interest": 0.65,
+                    "contract_ends": 0.75,
+                    "unpaid": 0.75,
+                    "unsolved": 0.75,
                 },
             ),
         },
@@ -150,12 +150,12 @@ _SCENARIOS = (
     Scenario(
         name="new_market",
         description="A simulated telecom that wins the young on the web for half a year: other people, same reasons.",
-        modifiers={7: Modifiers(sign_ups=3.0, young_share=0.8), 13: ORDINARY},
+        modifiers={7: Modifiers(sign_ups=2.0, young_share=0.8), 13: ORDINARY},
         what_happened=(
             Event(
                 place=7,
                 kind="mix",
-                says="Three times as many sign up, four in five of them young and on the web.",
+                says="Twice as many sign up, four in five of them young and on the web.",
                 last=12,
             ),
         ),
