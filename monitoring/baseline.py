@@ -1,6 +1,7 @@
 """Which months a month is compared with: the same calendar month and its neighbours, so that a season is no alarm.
 
-Every answer is a matrix of weights, one row per month compared, one column per reference month.
+Every answer is a matrix of weights, one row per month compared, one column per reference month. A field without a
+season is compared with all months, which are a less noisy reference; which field has one is found in `season.py`.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ MOSTLY = 0.5
 def live_weights(keys: Sequence[str], reference: Sequence[str]) -> FloatArray:
     """The reference of months to come, shape (keys, reference); all of it where it covers less than a year."""
     everything = np.ones((len(keys), len(reference)), dtype=bool)
-    if not _has_seasons(reference) or SNAPSHOT in keys:
+    if not has_seasons(reference) or SNAPSHOT in keys:
         return everything.astype(np.float64)
     return _or_else(_same_season(_months(keys), _months(reference)), everything)
 
@@ -33,24 +34,39 @@ def left_out_weights(reference: Sequence[str]) -> FloatArray:
     than a month to come will resemble its reference. Where there is no other year, the neighbours must do.
     """
     others = ~np.eye(len(reference), dtype=bool)
-    if not _has_seasons(reference):
+    if not has_seasons(reference):
         return others.astype(np.float64)
     months = _months(reference)
     season = _same_season(months, months) & others
     return _or_else(season & _another_year(reference), _or_else(season, others) > 0)
 
 
-def left_out_factors(reference: Sequence[str]) -> FloatArray:
-    """How much less a month to come will stray from its reference, which has more months, shape (reference,).
+def other_years_weights(reference: Sequence[str]) -> FloatArray:
+    """What a left-out month of a field without a season is compared with: all other months, far ones if there are any.
+
+    Shape (reference, reference).
+    """
+    others = ~np.eye(len(reference), dtype=bool)
+    if not has_seasons(reference):
+        return others.astype(np.float64)
+    return _or_else(_another_year(reference), others)
+
+
+def left_out_factors(reference: Sequence[str], trust: FloatArray | float = 1.0) -> FloatArray:
+    """How much less a month to come will stray from its reference, which has more months, shape (..., reference, 1).
 
     Distances grow with 1 + 1/k, the variance of a month less the mean of k others. Not where neighbours in time had to
     do, or did for most: they understate what a month to come will do, and nobody can say by how much.
+
+    Args:
+        reference: the months.
+        trust: how much the season counts against all months, shape (..., 1, fields); the last axis is then fields.
     """
-    weights, is_far = left_out_weights(reference), _is_compared_with_another_year(reference)
-    if not _has_seasons(reference) or is_far.mean() < MOSTLY:
-        return np.ones(len(reference))
-    wanted, had = live_weights(reference, reference).sum(axis=1), weights.sum(axis=1)
-    return np.where(is_far, np.sqrt((1 + 1 / wanted) / (1 + 1 / had)), 1.0)
+    if not has_other_years(reference):
+        return np.ones((len(reference), 1))
+    wanted = _noise(live_weights(reference, reference), np.ones((len(reference), len(reference))), trust)
+    had = _noise(left_out_weights(reference), other_years_weights(reference), trust)
+    return np.where(is_compared_with_another_year(reference)[:, None], np.sqrt((1 + wanted) / (1 + had)), 1.0)
 
 
 def unrelated_months(reference: Sequence[str]) -> NDArray[np.bool_]:
@@ -60,29 +76,44 @@ def unrelated_months(reference: Sequence[str]) -> NDArray[np.bool_]:
     is usual for a month must come from others, or every strange month would make itself look usual.
     """
     months, weights = _months(reference), left_out_weights(reference) > 0
-    lingers = np.where(_is_compared_with_another_year(reference), LINGERING_MONTHS, 1)[:, None]
+    lingers = np.where(is_compared_with_another_year(reference), LINGERING_MONTHS, 1)[:, None]
     near = np.abs(months[:, None] - months[None, :]) <= lingers
-    if not _has_seasons(reference):  # every month is compared with every other: there is none that had no part
+    if not has_seasons(reference):  # every month is compared with every other: there is none that had no part
         return ~near
     unrelated: NDArray[np.bool_] = ~(near | weights | weights.T)
     return unrelated
 
 
-def _has_seasons(reference: Sequence[str]) -> bool:
+def has_seasons(reference: Sequence[str]) -> bool:
+    """Whether the months cover a year."""
     return len(reference) >= YEAR and SNAPSHOT not in reference
+
+
+def has_other_years(reference: Sequence[str]) -> bool:
+    """Whether most months can be compared with the same season of another year."""
+    return has_seasons(reference) and bool(is_compared_with_another_year(reference).mean() >= MOSTLY)
+
+
+def is_compared_with_another_year(reference: Sequence[str]) -> NDArray[np.bool_]:
+    """For each reference month, whether no month near in time had to do; shape (reference,)."""
+    weights = left_out_weights(reference) > 0
+    if not has_seasons(reference):
+        return np.zeros(len(reference), dtype=bool)
+    far: NDArray[np.bool_] = (weights & ~_another_year(reference)).sum(axis=1) == 0
+    return far
+
+
+def _noise(season: FloatArray, everything: FloatArray, trust: FloatArray | float) -> FloatArray:
+    """Variance of a blend of two weighted means of months, each month's being 1; shape (..., months, 1 or fields)."""
+    near, far = (weights / weights.sum(axis=1, keepdims=True) for weights in (season, everything))
+    both, each, other = ((a * b).sum(axis=1)[:, None] for a, b in ((near, far), (near, near), (far, far)))
+    noise: FloatArray = trust**2 * each + 2 * trust * (1 - trust) * both + (1 - trust) ** 2 * other
+    return noise
 
 
 def _another_year(reference: Sequence[str]) -> NDArray[np.bool_]:
     months = _months(reference)
     return np.abs(months[:, None] - months[None, :]) >= OTHER_SEASON_MONTHS
-
-
-def _is_compared_with_another_year(reference: Sequence[str]) -> NDArray[np.bool_]:
-    weights = left_out_weights(reference) > 0
-    if not _has_seasons(reference):
-        return np.zeros(len(reference), dtype=bool)
-    far: NDArray[np.bool_] = (weights & ~_another_year(reference)).sum(axis=1) == 0
-    return far
 
 
 def _same_season(months: NDArray[np.int64], reference: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from monitoring.baseline import live_weights, unrelated_months
+from monitoring.baseline import unrelated_months
 from monitoring.distances import CHANNELS, Distances, distances
+from monitoring.season import baseline_of
 from monitoring.sketches import LEVELS
 from monitoring.stack import Layout, Stack
-from monitoring.thresholds import calibrated, left_out
+from monitoring.thresholds import calibrated
 from pipeline.economics import FloatArray
 
 BoolArray = NDArray[np.bool_]
@@ -45,9 +46,9 @@ DriftRule = Callable[[Case], Judge]
 
 def ours(case: Case) -> Judge:
     """Season's reference and calibrated thresholds, as in `drift.py`."""
-    strays = left_out(case.reference, case.reference_keys, case.layout)
-    limits = calibrated(strays, unrelated_months(case.reference_keys)).limits
-    reference = case.reference.averaged(live_weights(case.live_keys, case.reference_keys))
+    baseline = baseline_of(case.reference, case.reference_keys, case.layout)
+    limits = calibrated(baseline.strays(), unrelated_months(case.reference_keys), baseline.noise()).limits
+    reference = baseline.live(case.live_keys)
 
     def judge(live: Stack) -> BoolArray:
         same_months = reference.only(slice(live.missing.shape[1]))

@@ -1,7 +1,7 @@
 """Has the data changed since the release was made? The library's face: sketches in, thresholds and findings out.
 
-Distances are in `distances.py`, what a month is compared with in `baseline.py`, when a distance is an alarm in
-`thresholds.py`, and how alarms become messages in `causes.py`.
+Distances are in `distances.py`, what a month is compared with in `baseline.py` and `season.py`, when a distance is an
+alarm in `thresholds.py`, and how alarms become messages in `causes.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,19 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from monitoring.baseline import live_weights, unrelated_months
+from monitoring.baseline import unrelated_months
 from monitoring.causes import Comparison, Finding, found_causes
 from monitoring.distances import Channel, Distances, distances, names_of
+from monitoring.season import baseline_of
 from monitoring.sketches import Sketch
 from monitoring.stack import Layout, layout_of, stack_of
-from monitoring.thresholds import DriftThresholds, calibrated, left_out
+from monitoring.thresholds import DriftThresholds, calibrated
 
 
 def thresholds_of(reference: Sequence[Sketch]) -> DriftThresholds:
     """What to monitor by, from the months that a release was made of. The floors alone where there are few months."""
     layout, keys = layout_of(reference[0]), [sketch.key for sketch in reference]
-    strays = left_out(stack_of(reference, layout), keys, layout)
-    found = calibrated(strays, unrelated_months(keys))
+    baseline = baseline_of(stack_of(reference, layout), keys, layout)
+    found = calibrated(baseline.strays(), unrelated_months(keys), baseline.noise())
     restless = {channel: _marked(names_of(channel, layout), is_so) for channel, is_so in found.restless.items()}
     return DriftThresholds(float(found.c), len(reference), _by_name(found.limits, layout), restless)
 
@@ -55,8 +56,8 @@ def measured(sketch: Sketch, reference: Sequence[Sketch]) -> dict[Channel, dict[
 
 def _comparison(sketch: Sketch, reference: Sequence[Sketch]) -> Comparison:
     layout = layout_of(reference[0])
-    weights = live_weights([sketch.key], [month.key for month in reference])
-    before, now = stack_of(reference, layout).averaged(weights), stack_of([sketch], layout)
+    baseline = baseline_of(stack_of(reference, layout), [month.key for month in reference], layout)
+    before, now = baseline.live([sketch.key]), stack_of([sketch], layout)
     found = {channel: values[0] for channel, values in distances(now, before, layout).items()}
     return Comparison(sketch.key, layout, before, now, found)
 

@@ -16,7 +16,7 @@ watched by a threshold of its own, beyond all that it did. `DriftThresholds.rest
 blind.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -24,9 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from monitoring.baseline import left_out_factors, left_out_weights
-from monitoring.distances import Channel, Distances, distances
-from monitoring.stack import Layout, Stack
+from monitoring.distances import Channel, Distances
 from monitoring.usual import Usual, usual
 from pipeline.economics import FloatArray
 
@@ -39,7 +37,7 @@ FLOORS: Mapping[Channel, float] = {
     "correlation": 0.15,
 }
 RETURN_MONTHS = 36
-SMALLEST_C, LARGEST_C = 0.6, 2.0
+SMALLEST_C, LARGEST_C = 1.0, 2.0  # two years never tell more than everything
 RESTLESS_TIMES = 1.5  # how much further than ever before a restless field must stray
 FEWEST_MONTHS = 6  # with less to go by, only the floors count
 HALVINGS = 20
@@ -93,33 +91,22 @@ def thresholds_from_dict(stored: Mapping[str, Any]) -> DriftThresholds:
     return DriftThresholds(float(stored["c"]), int(stored["months"]), values, restless)
 
 
-def left_out(reference: Stack, keys: Sequence[str], layout: Layout) -> Distances:
-    """Distance of each reference month from the others, as far as a month to come would stray by itself."""
-    factors = left_out_factors(keys)[:, None]
-    found = distances(reference, reference.averaged(left_out_weights(keys)), layout)
-    return {channel: found[channel] * factors for channel in found}
-
-
-def calibrated(strays: Distances, unrelated: NDArray[np.bool_]) -> Calibrated:
+def calibrated(strays: Distances, unrelated: NDArray[np.bool_], noise: Distances) -> Calibrated:
     """Thresholds from the distances of left-out months.
 
     Args:
         strays: distances of shape (..., months, fields); several worlds can be calibrated at once.
         unrelated: for each month, the others that say what is usual for it, shape (months, months).
+        noise: how noisy each distance is by sampling alone, shape (..., fields): in this unit, fields are peers.
     """
     worlds, months = strays["shift"].shape[:-2], strays["shift"].shape[-2]
     if months < FEWEST_MONTHS:
         flat = {name: np.full((*worlds, found.shape[-1]), FLOORS[name]) for name, found in strays.items()}
         return Calibrated(np.zeros(worlds), flat, {name: limits < 0 for name, limits in flat.items()})
-    everybody = {name: np.ones((*worlds, found.shape[-1]), dtype=bool) for name, found in strays.items()}
-    restless = _restless(strays, {name: usual(strays[name], unrelated, everybody[name]) for name in strays})
-    settled = {name: np.where(restless[name][..., None, :], np.nan, found) for name, found in strays.items()}
-    c = _smallest_quiet_c(settled, {name: usual(strays[name], unrelated, ~restless[name]) for name in strays})
-    always = np.ones((1, months), dtype=bool)
-    limits = {n: _threshold(n, usual(found, always, ~restless[n]), c)[..., 0, :] for n, found in strays.items()}
-    furthest = {name: RESTLESS_TIMES * np.nan_to_num(found).max(axis=-2) for name, found in strays.items()}
-    limits = {n: np.where(restless[n], np.maximum(limits[n], furthest[n]), limits[n]) for n in limits}
-    return Calibrated(c, limits, restless)
+    relative = {name: found / noise[name][..., None, :] for name, found in strays.items()}
+    floors = {name: FLOORS[name] / noise[name][..., None, :] for name in strays}
+    found = _in_noise(relative, unrelated, floors)
+    return Calibrated(found.c, {name: limits * noise[name] for name, limits in found.limits.items()}, found.restless)
 
 
 def return_level(maxima: FloatArray, return_months: float = RETURN_MONTHS) -> FloatArray:
@@ -131,32 +118,49 @@ def return_level(maxima: FloatArray, return_months: float = RETURN_MONTHS) -> Fl
     return level
 
 
-def _restless(strays: Distances, of_others: Mapping[Channel, Usual]) -> dict[Channel, NDArray[np.bool_]]:
+def _in_noise(strays: Distances, unrelated: NDArray[np.bool_], floors: Distances) -> Calibrated:
+    """Thresholds where all is measured in units of noise; `floors` have the shape (..., 1, fields)."""
+    everybody = {name: np.ones((*found.shape[:-2], found.shape[-1]), dtype=bool) for name, found in strays.items()}
+    restless = _restless(strays, {name: usual(strays[name], unrelated, everybody[name]) for name in strays}, floors)
+    settled = {name: np.where(restless[name][..., None, :], np.nan, found) for name, found in strays.items()}
+    of_others = {name: usual(strays[name], unrelated, ~restless[name]) for name in strays}
+    c = _smallest_quiet_c(settled, of_others, floors)
+    always = np.ones((1, unrelated.shape[-1]), dtype=bool)
+    of_all = {name: usual(found, always, ~restless[name]) for name, found in strays.items()}
+    limits = {name: _threshold(of_all[name], c, floors[name])[..., 0, :] for name in strays}
+    furthest = {name: RESTLESS_TIMES * np.nan_to_num(found).max(axis=-2) for name, found in strays.items()}
+    limits = {n: np.where(restless[n], np.maximum(limits[n], furthest[n]), limits[n]) for n in limits}
+    return Calibrated(c, limits, restless)
+
+
+def _restless(
+    strays: Distances, of_others: Mapping[Channel, Usual], floors: Distances
+) -> dict[Channel, NDArray[np.bool_]]:
     """Which fields strayed where no sensible `c` would have let them, by channel of shape (..., fields)."""
     most = np.full(strays["shift"].shape[:-2], LARGEST_C)
-    found = {name: _in_thresholds(name, strays[name], of_others[name], most) for name in strays}
+    found = {name: _in_thresholds(strays[name], of_others[name], most, floors[name]) for name in strays}
     return {name: np.asarray((times > 1).any(axis=-2)) for name, times in found.items()}
 
 
-def _smallest_quiet_c(strays: Distances, of_others: Mapping[Channel, Usual]) -> FloatArray:
+def _smallest_quiet_c(strays: Distances, of_others: Mapping[Channel, Usual], floors: Distances) -> FloatArray:
     """Where the return level of the monthly maxima, in thresholds, comes down to 1; shape (...)."""
     worlds = strays["shift"].shape[:-2]
     low, high = np.full(worlds, SMALLEST_C), np.full(worlds, LARGEST_C)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        found = [_in_thresholds(name, each, of_others[name], middle) for name, each in strays.items()]
+        found = [_in_thresholds(each, of_others[name], middle, floors[name]) for name, each in strays.items()]
         is_quiet = return_level(np.concatenate(found, axis=-1).max(axis=-1)) <= 1
         low, high = np.where(is_quiet, low, middle), np.where(is_quiet, middle, high)
     return high
 
 
-def _in_thresholds(channel: Channel, strays: FloatArray, of_others: Usual, c: FloatArray) -> FloatArray:
+def _in_thresholds(strays: FloatArray, of_others: Usual, c: FloatArray, floor: FloatArray) -> FloatArray:
     """Distances of left-out months in thresholds that these months had no part in; 0 where unknown."""
-    return np.nan_to_num(strays / _threshold(channel, of_others, c))
+    return np.nan_to_num(strays / _threshold(of_others, c, floor))
 
 
-def _threshold(channel: Channel, found: Usual, c: FloatArray) -> FloatArray:
+def _threshold(found: Usual, c: FloatArray, floor: FloatArray) -> FloatArray:
     """Shape (..., rows, fields)."""
     fields = max(found.typical.shape[-1], 1)
     z = special.ndtri(1 - 1 / (RETURN_MONTHS * len(FLOORS) * fields))
-    return np.maximum(found.beyond(c * z), FLOORS[channel])
+    return np.maximum(found.beyond(c * z), floor)
