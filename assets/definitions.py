@@ -13,6 +13,7 @@ from assets import (
     ingestion,
     monitoring,
     release,
+    report,
     serving,
     training,
     validation,
@@ -24,7 +25,7 @@ from pipeline.datasets.registry import load_dataset
 from pipeline.declaration import Dataset
 from pipeline.settings import Settings
 
-MODULES = (ingestion, validation, features, training, evaluation, release, batch, serving, monitoring)
+MODULES = (ingestion, validation, features, training, evaluation, release, batch, serving, monitoring, report)
 
 
 @dg.definitions
@@ -40,7 +41,7 @@ def build_definitions(dataset: Dataset, settings: Settings) -> dg.Definitions:
     work = Work(dataset, settings)
     return dg.Definitions(
         assets=[asset for module in MODULES for asset in module.assets(work)],
-        jobs=jobs(),
+        jobs=jobs(work),
         schedules=schedules(work),
         sensors=[*alert_sensors.sensors(work), *acting.sensors(work), automation()],
         executor=dg.in_process_executor,  # a process per step would import everything again, at several seconds each

@@ -7,6 +7,7 @@ import dagster as dg
 
 from assets.work import Work
 from pipeline.calendar import Monthly, month_after
+from pipeline.simulator.scenarios import scenario_of
 
 STAGES = {  # the job of a stage, and its groups; a job must not have the name of an asset
     "ingest": ("ingestion",),
@@ -23,16 +24,19 @@ MONTH_GROUPS = (*DATA_GROUPS, "monitoring", "batch")
 NEW_GROUPS = ("training", "evaluation", "release", "batch")
 LIFE_GROUPS = (*DATA_GROUPS, *NEW_GROUPS, "serving")
 HISTORY, LIFE_CYCLE, CLOSE_MONTH, RETRAIN = "history", "life_cycle", "close_month", "retrain"
+REPORT = "report"  # the job of a scenario, and its group
 ALONE = "churn/promotes"  # runs with this tag wait for each other: two months must never promote at once
 SECOND_AT_SIX = "0 6 2 * *"  # late rows of the month's last day have arrived by then
 
 
-def jobs() -> list[Any]:
+def jobs(work: Work) -> list[Any]:
     """One job per stage, and those that a company lives by: a month closes, and now and then it trains anew."""
     by_stage = [_job(name, f"Only the assets of {' and '.join(groups)}.", *groups) for name, groups in STAGES.items()]
     promotes = {ALONE: "true"}
+    of_scenarios = [_job(REPORT, "The page about a replay.", REPORT)] if scenario_of(work.dataset.name) else []
     return [
         *by_stage,
+        *of_scenarios,
         _job(HISTORY, "Tables, features and labels of many months in one run.", *DATA_GROUPS),
         _job(
             LIFE_CYCLE, "A month from its raw tables to its call list, training included.", *LIFE_GROUPS, tags=promotes
