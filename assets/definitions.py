@@ -13,6 +13,7 @@ from assets import (
     ingestion,
     monitoring,
     release,
+    report,
     service,
     serving,
     training,
@@ -25,7 +26,7 @@ from pipeline.datasets.registry import load_dataset
 from pipeline.declaration import Dataset
 from pipeline.settings import Settings
 
-MODULES = (ingestion, validation, features, training, evaluation, release, batch, serving, monitoring, service)
+MODULES = (ingestion, validation, features, training, evaluation, release, batch, serving, monitoring, service, report)
 
 
 @dg.definitions

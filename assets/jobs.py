@@ -1,12 +1,13 @@
 """A job for each stage and those that a company lives by, and the schedule that closes each month."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 
 from assets.work import Work
 from pipeline.calendar import Monthly, month_after
+from pipeline.simulator.scenarios import scenario_of
 
 HISTORY, LIFE_CYCLE, CLOSE_MONTH, RETRAIN = "history", "life_cycle", "close_month", "retrain"
 DATA, NEW = ("ingestion", "validation", "features"), ("training", "evaluation", "release", "batch")
@@ -21,7 +22,7 @@ class Job:
     groups: tuple[str, ...]
     description: str = ""
     promotes: bool = False
-    needs_months: bool = False
+    only_for: Literal["any", "months", "scenario"] = "any"
 
 
 JOBS = {
@@ -32,24 +33,29 @@ JOBS = {
     "evaluate": Job(("evaluation",)),
     "release": Job(("release", "serving"), promotes=True),
     "batch": Job(("batch",)),
-    "monitor": Job(("monitoring",), needs_months=True),
+    "monitor": Job(("monitoring",), only_for="months"),
     HISTORY: Job(DATA, "Tables, features and labels of many months in one run."),
     LIFE_CYCLE: Job((*DATA, "monitoring", *NEW, "serving"), "Everything, for one month.", promotes=True),
     CLOSE_MONTH: Job(
         (*DATA, "monitoring", "batch"),
         "A month closes: tables, features, labels that matured, monitoring, call list.",
-        needs_months=True,
+        only_for="months",
     ),
     RETRAIN: Job(
-        NEW, "New models for a month that closed, the gate, and its call list again.", promotes=True, needs_months=True
+        NEW, "New models for a month that closed, the gate, and its call list again.", promotes=True, only_for="months"
     ),
+    "report": Job(("report",), "The page about a replay.", only_for="scenario"),
 }
 
 
 def jobs(work: Work) -> list[Any]:
     """One job per stage, and those that a company lives by; without time, no month closes."""
-    has_months = isinstance(work.dataset.calendar, Monthly)
-    return [_job(name, job) for name, job in JOBS.items() if has_months or not job.needs_months]
+    holds = {
+        "any": True,
+        "months": isinstance(work.dataset.calendar, Monthly),
+        "scenario": scenario_of(work.dataset.name) is not None,
+    }
+    return [_job(name, job) for name, job in JOBS.items() if holds[job.only_for]]
 
 
 def schedules(work: Work) -> list[dg.ScheduleDefinition]:
