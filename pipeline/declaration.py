@@ -10,7 +10,7 @@ from pipeline.feature_kinds import Feature, Field
 from pipeline.label_kinds import ColumnLabel, Label
 from pipeline.rule import Rule
 from pipeline.settings import Settings
-from pipeline.tables import Table, Where, refuse_duplicates
+from pipeline.tables import Table, Where, refuse_duplicates, refuse_odd_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,7 +81,11 @@ class Dataset:
     slices: tuple[Slice, ...] = ()
 
     def __post_init__(self) -> None:
+        refuse_odd_names("dataset", [self.name])
+        refuse_odd_names("table", [table.name for table in self.tables])
+        refuse_odd_names("feature", [feature.name for feature in self.features])
         refuse_duplicates(f"dataset {self.name!r}", "tables", [table.name for table in self.tables])
+        refuse_duplicates(f"dataset {self.name!r}", "slices", [cut.name for cut in self.slices])
         self._check_time()
         self._check_population()
         self._check_features()
@@ -170,7 +174,7 @@ class Dataset:
         for i, points in enumerate(self.rule.points):
             where = f"rule, condition {i + 1}"
             field = self._field(where, points.where.column)
-            points.where.check(where, is_text=field.kind == "category", categories=field.categories)
+            points.where.check(where, kind=field.kind, categories=field.categories)
             if not field.in_model:
                 raise DeclarationError(
                     where,

@@ -56,6 +56,9 @@ class Value:
     times: float
     field: str | None = None
 
+    def __post_init__(self) -> None:
+        _must_not_be_negative(times=self.times)
+
     def of(self, columns: Columns, rows: int) -> FloatArray:
         """Value of each customer, shape (rows,)."""
         if self.field is None:
@@ -175,5 +178,5 @@ def _must_be_a_budget(share: float) -> None:
 
 def _must_not_be_negative(**costs: float) -> None:
     for name, cost in costs.items():
-        if cost < 0:
+        if not 0 <= cost < np.inf:  # neither is what is no number
             raise DeclarationError(f"economics, {name}", expected="0 or more", found=str(cost), remedy="Correct it.")

@@ -56,6 +56,13 @@ class Feature:
         for name in self.columns_read():
             table.column(name)
         table.check_conditions(f"feature {self.name!r}", self.where)
+        if self.direction not in (-1, 0, 1):
+            raise DeclarationError(
+                f"feature {self.name!r}",
+                expected="a direction of -1, 0 or 1",
+                found=str(self.direction),
+                remedy="Correct it.",
+            )
         for days in self.windows_days():
             if days <= 0:
                 raise DeclarationError(

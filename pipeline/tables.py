@@ -1,8 +1,9 @@
 """Raw tables as a dataset declares them: columns, keys, ranges, and when a row became known."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from pipeline.errors import DeclarationError
 
@@ -30,6 +31,13 @@ class Column:
     nullable: bool = False
 
     def __post_init__(self) -> None:
+        if self.kind not in get_args(ColumnKind):
+            raise DeclarationError(
+                f"column {self.name!r}",
+                expected=f"a kind out of {', '.join(get_args(ColumnKind))}",
+                found=repr(self.kind),
+                remedy="Correct it.",
+            )
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise DeclarationError(
                 f"column {self.name!r}",
@@ -47,8 +55,15 @@ class Where:
     op: Operator
     value: Scalar | tuple[Scalar, ...]
 
-    def check(self, where: str, *, is_text: bool, categories: Sequence[str]) -> None:
-        """Raise a DeclarationError where no value could ever meet it: a misspelt category would select nobody."""
+    def check(self, where: str, *, kind: str, categories: Sequence[str]) -> None:
+        """Raise a DeclarationError where no value could ever meet it: a misspelt category would select nobody.
+
+        Args:
+            where: names the place of the condition in errors.
+            kind: that of the column, or of the field, that it reads.
+            categories: the values that there are, where they are declared.
+        """
+        is_text = kind in ("string", "category")
         if is_text and self.op not in ("==", "!=", "in"):
             raise DeclarationError(
                 where,
@@ -57,6 +72,10 @@ class Where:
                 remedy="Compare it with its categories.",
             )
         values = self.value if isinstance(self.value, tuple) else (self.value,)
+        if kind in ("integer", "number") and (texts := [value for value in values if isinstance(value, str)]):
+            raise DeclarationError(
+                where, expected=f"a number, as {self.column!r} is one", found=repr(texts[0]), remedy="Correct it."
+            )
         unknown = [str(value) for value in values if categories and value not in categories]
         if unknown:
             raise DeclarationError(
@@ -114,7 +133,7 @@ class Table:
         """Raise a DeclarationError where a condition names no column of the table, or can never be met."""
         for condition in conditions:
             column = self.column(condition.column)
-            condition.check(where, is_text=column.kind == "string", categories=column.categories)
+            condition.check(where, kind=column.kind, categories=column.categories)
 
     def column(self, name: str) -> Column:
         """The declared column, or a DeclarationError that lists what there is."""
@@ -126,6 +145,18 @@ class Table:
             expected=f"one of its columns: {', '.join(column.name for column in self.columns)}",
             found=f"{name!r}",
             remedy="Correct the name or declare the column.",
+        )
+
+
+def refuse_odd_names(what: str, names: Sequence[str]) -> None:
+    """Raise a DeclarationError where a name would not do as a folder, as an asset and as a column of every engine."""
+    odd = [name for name in names if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name)]
+    if odd:
+        raise DeclarationError(
+            f"{what} {odd[0]!r}",
+            expected="a name of letters, digits and underscores that begins with a letter",
+            found=repr(odd[0]),
+            remedy="Rename it.",
         )
 
 

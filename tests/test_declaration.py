@@ -104,6 +104,17 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str, str]] = {
         "columns with different names",
         "reasons more than once",
     ),
+    "a kind that is none": (lambda: Column("a", "decimal"), "a kind out of string, integer", "'decimal'"),  # type: ignore[arg-type]
+    "a name that leads out of the lake": (
+        lambda: little_company(name="../other"),
+        "a name of letters, digits and underscores",
+        "'../other'",
+    ),
+    "a table whose name is no name": (
+        lambda: little_company(tables=(*little_company().tables, replace(PAYMENTS, name="pay ments"))),
+        "a name of letters",
+        "'pay ments'",
+    ),
     # people
     "a population of no table": (
         lambda: little_company(population=Everyone("people")),
@@ -130,6 +141,17 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str, str]] = {
         with_feature(Count(name="calls", table="payments", days=30, where=(Where("state", "==", "x"),))),
         "one of its columns",
         "'state'",
+    ),
+    "a feature without a name": (with_feature(Count(name="", table="payments", days=30)), "a name of letters", "''"),
+    "a number compared with a text": (
+        with_feature(Count(name="calls", table="payments", days=30, where=(Where("amount", ">", "ten"),))),
+        "a number, as 'amount' is one",
+        "'ten'",
+    ),
+    "a direction that is none": (
+        with_feature(Count(name="calls", table="payments", days=30, direction=2)),  # type: ignore[arg-type]
+        "a direction of -1, 0 or 1",
+        "2",
     ),
     "a window of no days": (
         with_feature(Count(name="calls", table="payments", days=0)),
@@ -235,6 +257,11 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str, str]] = {
         "one of the features",
         "'age'",
     ),
+    "two slices of one name": (
+        lambda: little_company(slices=(Slice(name="region", field="region"), Slice(name="region", field="paid"))),
+        "slices with different names",
+        "region more than once",
+    ),
     "money from an unknown feature": (
         lambda: little_company(economics=RetentionOffer(**(OFFER | {"value": Value(times=9, field="revenue")}))),
         "one of the features",
@@ -263,6 +290,8 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str, str]] = {
         "a probability between 0 and 1",
         "1.2",
     ),
+    "a cost that is no number": (lambda: RetentionOffer(**(OFFER | {"offer_cost": float("nan")})), "0 or more", "nan"),
+    "a customer worth less than nothing": (lambda: Value(times=-9), "0 or more", "-9"),
     "a negative cost": (lambda: RetentionOffer(**(OFFER | {"contact_cost": -1})), "0 or more", "-1"),
     "more history than months": (
         lambda: Monthly(first="2024-01", months=2, history_months=3),
