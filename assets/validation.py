@@ -34,10 +34,10 @@ def _trusted(work: Work, table: Table) -> dg.AssetsDefinition:
         code_version=code_version("validation", "contract", "expectations", "casting", "quarantine", declared=table),
     )
     def trusted(context: dg.AssetExecutionContext) -> Iterator[Result]:
-        from pipeline.validation import build_data_docs, validate
+        from pipeline.validation import data_docs, validate
 
         found = validate(work.dataset, table.name, context.partition_keys, work.lake)
-        pages = [build_data_docs(work.dataset, table.name, key, work.lake) for key in _worth_reading(found)]
+        pages = data_docs(work.dataset, found, work.lake)
         about = {"months": table_of([_month(month) for month in found]), "data docs": points(pages)}
         context.add_asset_metadata(about)
         yield months(context, work.lake, "trusted", table.name, context.partition_keys)
@@ -45,14 +45,6 @@ def _trusted(work: Work, table: Table) -> dg.AssetsDefinition:
         yield from (_result(check, asset, found) for check in checks)
 
     return trusted
-
-
-def _worth_reading(found: Sequence[Validation]) -> list[str]:
-    """The months whose page is built: those that broke their contract, and the month of a run that has one only.
-
-    A page takes as long as a month's validation, and nobody reads those of a backfill in which all went well.
-    """
-    return [month.key for month in found if month.contract_broken or len(found) == 1]
 
 
 def _contract_spec(asset: str) -> dg.AssetCheckSpec:
