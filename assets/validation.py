@@ -39,11 +39,10 @@ def _trusted(work: Work, table: Table) -> dg.AssetsDefinition:
         code_version=code_version("validation", "contract", "expectations", "casting", "quarantine", declared=table),
     )
     def trusted(context: dg.AssetExecutionContext) -> Iterator[Result]:
-        from pipeline.validation import build_data_docs, validate
+        from pipeline.validation import data_docs, validate
 
-        found = validate(work.dataset, table.name, context.partition_keys, work.lake)
-        read = _worth_reading(found, alone=work.settings.data_docs)
-        pages = [_link(build_data_docs(work.dataset, table.name, key, work.lake)) for key in read]
+        found = validate(work.dataset, table.name, context.partition_keys, work.lake, with_page=work.settings.data_docs)
+        pages = [_link(page) for page in data_docs(work.dataset, found, work.lake)]
         about = {"months": table_of([_month(month) for month in found]), "data docs": points(pages)}
         context.add_asset_metadata(about)
         yield months(context, work.lake, "trusted", table.name, context.partition_keys)
@@ -51,14 +50,6 @@ def _trusted(work: Work, table: Table) -> dg.AssetsDefinition:
         yield from (_result(check, asset, found) for check in checks)
 
     return trusted
-
-
-def _worth_reading(found: Sequence[Validation], *, alone: bool) -> list[str]:
-    """The months whose page is built: those that broke their contract, and where wanted the month of a run of one.
-
-    A page takes as long as a month's validation, and nobody reads those of a backfill in which all went well.
-    """
-    return [month.key for month in found if month.contract_broken or (alone and len(found) == 1)]
 
 
 def _link(page: "UPath") -> str:

@@ -5,7 +5,8 @@ expectation go to quarantine, and a second, small run over one row for each mont
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate, repeat
 from typing import Any
 
 import numpy as np
@@ -27,16 +28,19 @@ from pipeline.tables import Table
 BATCH_ROWS = 1_000_000
 Result = IntArray | str
 NO_ROWS: IntArray = np.empty(0, dtype=np.int64)
-# the library shows values of the data as HTML, whatever they hold
-WITHOUT_VALUES = {"result_format": "SUMMARY", "exclude_unexpected_values": True}
+WRITERS = 4  # of files, which mostly wait for the disk
+# without values: the library would show them as HTML, whatever they hold
 COMPLETE = {"result_format": "COMPLETE", "exclude_unexpected_values": True}
 
 
-def validate(dataset: Dataset, table_name: str, keys: Sequence[str], lake: Lake) -> list[Validation]:
+def validate(
+    dataset: Dataset, table_name: str, keys: Sequence[str], lake: Lake, *, with_page: bool = True
+) -> list[Validation]:
     """Write the trusted and the quarantined rows of each month from its raw ones; say what became of them.
 
     A month whose contract is broken leaves no trusted file, not even an older one: what comes after must not run on
-    rows that nobody vouches for. Its quarantined rows are written all the same, because they show what is wrong.
+    rows that nobody vouches for. Its quarantined rows are written all the same, because they show what is wrong. A
+    month that is validated alone gets a page for people, unless nobody wants one; see `data_docs`.
 
     Raises:
         SourceError: a raw month is not there or damaged.
@@ -44,32 +48,26 @@ def validate(dataset: Dataset, table_name: str, keys: Sequence[str], lake: Lake)
     table, checks = dataset.table(table_name), checks_of(dataset, table_name)
     validations = []
     for batch in _batches(table, keys, lake):
-        outcomes = _outcomes(table, checks, batch)
-        for validation, outcome in zip(_verdicts(table, checks, outcomes), outcomes, strict=True):
-            _write(validation, outcome.sorted, lake)
-            validations.append(validation)
+        outcomes, of_rows = _outcomes(table, checks, batch)
+        found, of_months = _verdicts(table, checks, outcomes)
+        with ThreadPoolExecutor(WRITERS) as pool:
+            list(pool.map(_write, found, [outcome.sorted for outcome in outcomes], repeat(lake)))
+        if len(batch) == 1 and with_page:
+            _write_page(table, outcomes[0], [of_months, *of_rows], lake)
+        validations += found
     return validations
 
 
-def build_data_docs(dataset: Dataset, table_name: str, key: str, lake: Lake) -> UPath:
-    """Write what the expectations say of a month of a table as a page for people; give its path.
+def data_docs(dataset: Dataset, found: Sequence[Validation], lake: Lake) -> list[UPath]:
+    """The pages of the months that are worth reading: a month that was validated alone, and those that were refused.
 
-    Raises:
-        SourceError: the raw month is not there or damaged.
+    Nobody reads those of a backfill in which all went well. One that was refused there is validated again, alone.
     """
-    table, checks = dataset.table(table_name), checks_of(dataset, table_name)
-    raw = lake.read("raw", table_name, key)
-    (outcome,) = _outcomes(table, checks, {key: raw})
-    runs = [(_of_severity("blocking", checks), frame_of_months([outcome]))]
-    if not outcome.missing:
-        months = [Month(key, raw, typed(raw, table))]
-        runs.append((_of_severity("quarantine", checks), frame_of_rows(table, months, with_every_flag=True)))
-    sections = [section for of_run, frame in runs for section in _sections(_expectations(of_run, table), frame)]
-    counts = f"{outcome.rows_in} rows came in, {len(outcome.sorted.quarantined)} are in quarantine."
-    page = docs_page(f"{table_name}, {key}", f"{table.description} {counts}", outcome.reasons(), sections)
-    path = lake.root / "docs" / table_name / f"{key}.html"
-    write_atomically(path, page.encode())
-    return path
+    alone = found if len(found) == 1 else [month for month in found if month.contract_broken]
+    for month in alone if len(found) > 1 else ():
+        validate(dataset, month.table, [month.key], lake)
+    pages = [_page(lake, month.table, month.key) for month in alone]
+    return [page for page in pages if page.exists()]
 
 
 def _batches(table: Table, keys: Sequence[str], lake: Lake) -> Iterator[dict[str, pa.Table]]:
@@ -93,20 +91,34 @@ def _write(validation: Validation, rows: SortedOut, lake: Lake) -> None:
         lake.write(rows.trusted, "trusted", validation.table, validation.key)
 
 
-def _outcomes(table: Table, checks: Sequence[Check], batch: Mapping[str, pa.Table]) -> list[Outcome]:
+def _write_page(table: Table, outcome: Outcome, said: Sequence[Any], lake: Lake) -> None:
+    """The library's Data Docs of a month, for people."""
+    counts = f"{outcome.rows_in} rows came in, {len(outcome.sorted.quarantined)} are in quarantine."
+    sections = [section for result in said for section in _sections(result)]
+    page = docs_page(f"{table.name}, {outcome.key}", f"{table.description} {counts}", outcome.reasons(), sections)
+    write_atomically(_page(lake, table.name, outcome.key), page.encode())
+
+
+def _page(lake: Lake, table_name: str, key: str) -> UPath:
+    return lake.root / "docs" / table_name / f"{key}.html"
+
+
+def _outcomes(table: Table, checks: Sequence[Check], batch: Mapping[str, pa.Table]) -> tuple[list[Outcome], list[Any]]:
     """The row checks over all months of a batch that have their columns; the others are only counted."""
     names = [column.name for column in table.columns]
     missing = {key: tuple(name for name in names if name not in raw.column_names) for key, raw in batch.items()}
     months = [Month(key, raw.select(names), typed(raw, table)) for key, raw in batch.items() if not missing[key]]
-    checked = {outcome.key: outcome for outcome in (_checked(table, checks, months) if months else [])}
-    return [checked.get(key) or without_columns(key, batch[key], missing[key]) for key in batch]
+    checked, said = _checked(table, checks, months) if months else ([], [])
+    by_key = {outcome.key: outcome for outcome in checked}
+    return [by_key.get(key) or without_columns(key, batch[key], missing[key]) for key in batch], said
 
 
-def _checked(table: Table, checks: Sequence[Check], months: Sequence[Month]) -> list[Outcome]:
-    results = _results(table, checks, months)
+def _checked(table: Table, checks: Sequence[Check], months: Sequence[Month]) -> tuple[list[Outcome], list[Any]]:
+    results, said = _results(table, checks, months)
     unchecked = {name: why for name, why in results.items() if isinstance(why, str)}
     if unchecked and len(months) > 1:  # so that what stops one month does not stop its neighbours
-        return [outcome for month in months for outcome in _checked(table, checks, [month])]
+        apart = [_checked(table, checks, [month]) for month in months]
+        return [outcome for outcomes, _ in apart for outcome in outcomes], [said for _, of in apart for said in of]
     by_name = {check.name: check for check in checks}
     found = [Finding(by_name[name], rows) for name, rows in results.items() if not isinstance(rows, str)]
     typed_rows = pa.concat_tables([month.typed.rows for month in months])
@@ -117,22 +129,25 @@ def _checked(table: Table, checks: Sequence[Check], months: Sequence[Month]) -> 
         of_month = tuple(finding.within(stop - rows_in, stop) for finding in findings)
         parts = sorted_out(month.raw, month.typed.rows, of_month)
         outcomes.append(Outcome(month.key, rows_in, parts, of_month, unchecked=unchecked))
-    return outcomes
+    return outcomes, [said]
 
 
-def _results(table: Table, checks: Sequence[Check], months: Sequence[Month]) -> dict[str, Result]:
-    """For each check of rows what `_run` says. Where every value could be read, there is nothing to run for that."""
-    frame = frame_of_rows(table, months)
+def _results(table: Table, checks: Sequence[Check], months: Sequence[Month]) -> tuple[dict[str, Result], Any]:
+    """For each check of rows what `_run` says, and what the library said.
+
+    Where every value could be read, there is nothing to run for that, unless a page is to show it.
+    """
+    frame = frame_of_rows(table, months, with_every_flag=len(months) == 1)
     of_rows = _of_severity("quarantine", checks)
     idle = [check.name for check in of_rows if check.kind == "readable" and flag(check.columns[0]) not in frame]
-    results = _run(_expectations([check for check in of_rows if check.name not in idle], table), frame)
-    return {check.name: results.get(check.name, NO_ROWS) for check in of_rows}
+    results, said = _run([check for check in of_rows if check.name not in idle], table, frame)
+    return {check.name: results.get(check.name, NO_ROWS) for check in of_rows}, said
 
 
-def _verdicts(table: Table, checks: Sequence[Check], outcomes: Sequence[Outcome]) -> list[Validation]:
+def _verdicts(table: Table, checks: Sequence[Check], outcomes: Sequence[Outcome]) -> tuple[list[Validation], Any]:
     """The contract, held against each month."""
     of_months = _of_severity("blocking", checks)
-    results = _run(_expectations(of_months, table), frame_of_months(outcomes))
+    results, said = _run(of_months, table, frame_of_months(outcomes))
     verdicts = []
     for i, outcome in enumerate(outcomes):
         broken = {}
@@ -143,7 +158,7 @@ def _verdicts(table: Table, checks: Sequence[Check], outcomes: Sequence[Outcome]
             elif i in result:
                 broken[check.name] = why_broken(check, outcome)
         verdicts.append(judged(table.name, checks, outcome, broken))
-    return verdicts
+    return verdicts, said
 
 
 def _expectations(checks: Sequence[Check], table: Table) -> list[Any]:
@@ -159,22 +174,23 @@ def _expectations(checks: Sequence[Check], table: Table) -> list[Any]:
     return made
 
 
-def _run(expectations: Sequence[Any], frame: pd.DataFrame) -> dict[str, Result]:
-    """For each expectation, by its check's name: the rows that break it, as positions, or why it has no result.
+def _run(checks: Sequence[Check], table: Table, frame: pd.DataFrame) -> tuple[dict[str, Result], Any]:
+    """For each check the rows that break it, as positions, or why it has no result; and what the library said.
 
     The library reports an error in an expectation as an expectation that failed, without rows. It must not pass for
     one that no row breaks.
     """
-    results: dict[str, Result] = {expectation.meta["name"]: "no result" for expectation in expectations}
-    for result in _validated(expectations, frame, COMPLETE).results:
+    said = _validated(_expectations(checks, table), frame)
+    results: dict[str, Result] = {check.name: "no result" for check in checks}
+    for result in said.results:
         rows = (result.result or {}).get("unexpected_index_list")
         is_evaluated = rows is not None and result.success == (not rows)
         name = result.expectation_config.meta["name"]
         results[name] = np.sort(np.array(rows, dtype=np.int64)) if is_evaluated else _error(result.exception_info)
-    return results
+    return results, said
 
 
-def _validated(expectations: Sequence[Any], frame: pd.DataFrame, result_format: Any) -> Any:
+def _validated(expectations: Sequence[Any], frame: pd.DataFrame) -> Any:
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
@@ -183,7 +199,7 @@ def _validated(expectations: Sequence[Any], frame: pd.DataFrame, result_format: 
     asset = context.data_sources.add_pandas("lake").add_dataframe_asset("rows")
     batch = asset.add_batch_definition_whole_dataframe("all of them").get_batch({"dataframe": frame})
     suite = gx.ExpectationSuite(name="generated from the declaration", expectations=list(expectations))
-    return batch.validate(suite, result_format=result_format)
+    return batch.validate(suite, result_format=COMPLETE)
 
 
 def _error(exception_info: Mapping[str, Any] | None) -> str:
@@ -195,12 +211,12 @@ def _error(exception_info: Mapping[str, Any] | None) -> str:
     return str((exception_info or {}).get("exception_message") or "")
 
 
-def _sections(expectations: Sequence[Any], frame: pd.DataFrame) -> list[str]:
+def _sections(said: Any) -> list[str]:
     """The library's Data Docs of a run, section by section, as HTML."""
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
     from great_expectations.render.view.view import DefaultJinjaSectionView
 
-    document = ValidationResultsPageRenderer().render(_validated(expectations, frame, WITHOUT_VALUES))
+    document = ValidationResultsPageRenderer().render(said)
     view: Any = DefaultJinjaSectionView()
     sections = [section.to_json_dict() for section in document.sections]
     return [view.render({"section": section, "section_loop": {"index": i}}) for i, section in enumerate(sections)]

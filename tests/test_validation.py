@@ -20,7 +20,7 @@ from pipeline.declaration import Dataset
 from pipeline.errors import SourceError
 from pipeline.lake import Lake
 from pipeline.tables import Column, Table
-from pipeline.validation import build_data_docs, validate
+from pipeline.validation import data_docs, validate
 from tests.little_company import CUSTOMERS, EVENTS, little_company
 
 READINGS = Table(
@@ -254,13 +254,25 @@ def test_a_raw_month_that_is_not_there_is_named(lake: Lake) -> None:
 
 
 def test_data_docs_are_one_page_without_other_hosts_that_runs_no_script(lake: Lake) -> None:
-    deliver(lake, [*good_ones(3), GOOD | {"plan": "<script>alert(1)</script>"}])
-    page = build_data_docs(company(), "readings", FEBRUARY, lake).read_text(encoding="utf-8")
+    found = validated(lake, [*good_ones(3), GOOD | {"plan": "<script>alert(1)</script>"}])
+    (path,) = data_docs(company(), [found], lake)
+    page = path.read_text(encoding="utf-8")
     assert "level" in page
     assert "4 rows came in, 1 are in quarantine" in page
     assert "plan: expected one of basic, plus</td><td>1" in page
+    assert "meter is readable" in page  # where all could be read, too
     assert not re.search(r"https?://|<script|<link", page)
     assert "default-src 'none'" in page
+
+
+def test_of_many_months_only_those_that_were_refused_have_a_page(lake: Lake) -> None:
+    deliver(lake, [GOOD | {"level": "11"}], FEBRUARY)
+    deliver(lake, [GOOD | {"recorded_at": "2024-03-02"}], "2024-03")
+    table = replace(READINGS, max_quarantined_share=0.2)
+    found = validate(company(table), "readings", [FEBRUARY, "2024-03"], lake)
+    pages = data_docs(company(table), found, lake)
+    assert [(path.name, path.exists()) for path in pages] == [("2024-02.html", True)]
+    assert lake.keys("trusted", "readings") == ["2024-03"]
 
 
 TEXTS = {
