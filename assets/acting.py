@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.alarms import tell
-from assets.jobs import RETRAIN
 from assets.monitoring import DECISION, WATCHERS
-from assets.work import Work, now
+from assets.work import RETRAIN, Work, now
 from pipeline.calendar import Monthly
 from pipeline.settings import Settings
 

@@ -5,11 +5,11 @@ from typing import Any, Literal
 
 import dagster as dg
 
-from assets.work import Work
+from assets.work import RETRAIN, Work
 from pipeline.calendar import Monthly, month_after
 from pipeline.simulator.scenarios import scenario_of
 
-HISTORY, LIFE_CYCLE, CLOSE_MONTH, RETRAIN = "history", "life_cycle", "close_month", "retrain"
+HISTORY, LIFE_CYCLE, CLOSE_MONTH = "history", "life_cycle", "close_month"
 DATA, NEW = ("ingestion", "validation", "features"), ("training", "evaluation", "release", "batch")
 ALONE = {"churn/promotes": "true"}  # runs with this tag wait for each other: two months must never promote at once
 SECOND_AT_SIX = "0 6 2 * *"  # late rows of the month's last day have arrived by then
@@ -42,7 +42,10 @@ JOBS = {
         only_for="months",
     ),
     RETRAIN: Job(
-        NEW, "New models for a month that closed, the gate, and its call list again.", promotes=True, only_for="months"
+        NEW,
+        "New models from the newest months, because monitoring asks for them; the gate; the call list again.",
+        promotes=True,
+        only_for="months",
     ),
     "report": Job(("report",), "The page about a replay.", only_for="scenario"),
 }

@@ -35,7 +35,7 @@ def _rung(work: Work, rung: str) -> dg.AssetsDefinition:
         from pipeline.training import fit_rung
 
         run = work.run_of(context)
-        found = fit_rung(rung, work.dataset, run.split, work.settings)  # type: ignore[arg-type]
+        found = fit_rung(rung, work.dataset, run.split, run.settings)  # type: ignore[arg-type]
         version = run.save_rung(found)
         recorded_rung(run, found, dagster_run_id=context.run_id)
         search = [{**tried["parameters"], "log loss on later rows": tried["log_loss"]} for tried in found.search]

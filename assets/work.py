@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -13,6 +14,7 @@ from pipeline.lake import Lake, lake_of
 from pipeline.settings import Settings
 
 THIRD_AT_SIX = "0 6 3 * *"  # a day after the schedule
+RETRAIN = "retrain"  # the job that monitoring starts: it learns from the newest months
 TEAM_DATA, TEAM_ML, TEAM_RETENTION = ["team:data"], ["team:ml"], ["team:retention"]
 
 
@@ -48,19 +50,20 @@ class Work:
         """The month's run; steps of one Dagster run share the rows that it has read."""
         from pipeline.candidates import Run  # pandas and scikit-learn: not while definitions load
 
-        return self._shared(self._runs, context, Run)
+        settings = self.settings.after_a_change() if context.run.job_name == RETRAIN else self.settings
+        return self._shared(self._runs, context, partial(Run, self.dataset, settings))
 
     def watched(self, context: dg.AssetExecutionContext) -> Any:
         """The month under watch; the same for the steps that monitor it."""
         from monitoring.watched import WatchedMonth
 
-        return self._shared(self._watched, context, WatchedMonth)
+        return self._shared(self._watched, context, partial(WatchedMonth, self.dataset, self.settings))
 
     def _shared(self, kept: dict[tuple[str, str], Any], context: dg.AssetExecutionContext, made: Any) -> Any:
         place = (context.run_id, context.partition_key)
         if place not in kept:
             kept.clear()
-            kept[place] = made(self.dataset, self.settings, context.partition_key)
+            kept[place] = made(context.partition_key)
         return kept[place]
 
     @property

@@ -20,7 +20,7 @@ MONTHS_BEFORE = 6
 LEAST_SHARE, MOST_TIMES = 0.6, 1.6  # of the usual number of rows
 FEWEST_ROWS = 200  # usually; a table with fewer doubles by chance
 QUARANTINE_FLOOR, QUARANTINE_TIMES = 0.02, 3.0
-LATE_DAYS = 3  # a table whose newest row is that much older than the month's end has stopped arriving
+LATE_DAYS = 3  # silent for so much longer than in any month before, a table has stopped arriving
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class TableHealth:
         quarantined_share: of the rows.
         usual_quarantined_share: median of the months before.
         days_silent: from the newest trusted row to the end of the month; None where no row has a moment.
+        usual_days_silent: the most of the months before: calls, for one, may all be made when a month begins.
     """
 
     table: str
@@ -41,6 +42,7 @@ class TableHealth:
     quarantined_share: float
     usual_quarantined_share: float
     days_silent: float | None
+    usual_days_silent: float
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -73,6 +75,7 @@ def _health(dataset: Dataset, lake: Lake, table: str, key: str, before: Sequence
         quarantined_share=quarantined / max(rows, 1),
         usual_quarantined_share=float(median([bad / max(each, 1) for each, bad in earlier])) if earlier else 0.0,
         days_silent=_days_silent(dataset, lake, table, key),
+        usual_days_silent=max((_days_silent(dataset, lake, table, month) or 0.0 for month in before), default=0.0),
     )
 
 
@@ -110,6 +113,7 @@ def _unusual(health: TableHealth) -> str:
         return f"{percent(health.quarantined_share)} of the rows are in quarantine, usually {usual}"
     if not LEAST_SHARE <= times <= MOST_TIMES:
         return f"{health.rows:,} rows came in, usually {health.usual_rows:,.0f}"
-    if health.usual_rows >= FEWEST_ROWS and (health.days_silent or 0.0) > LATE_DAYS:
-        return f"no row for the last {health.days_silent:.1f} days of the month"
+    silent = health.days_silent or 0.0
+    if health.usual_rows >= FEWEST_ROWS and silent > health.usual_days_silent + LATE_DAYS:
+        return f"no row for the last {silent:.1f} days of the month, before at most {health.usual_days_silent:.1f}"
     return ""

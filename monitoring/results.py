@@ -69,7 +69,7 @@ def results_of_month(watched: WatchedMonth) -> list[Result]:
 
 def result_evidence(watched: WatchedMonth, results: Sequence[Result]) -> list[Evidence]:
     """What the results prove against the release that gave the scores; what the rule said is nobody's fault."""
-    judges = (_against_rivals, _below_estimate, _badly_calibrated)
+    judges = (_against_rivals, _below_estimate, _below_promise, _badly_calibrated)
     of_models = [result for result in results if result.overall.release != RULE]
     return [evidence for result in of_models for judge in judges for evidence in judge(watched, result)]
 
@@ -133,6 +133,21 @@ def _below_estimate(watched: WatchedMonth, result: Result) -> list[Evidence]:
             says = f"{result.snapshot}: {name.replace('_', ' ')} {figure(found)}, estimated {figure(estimate)}"
             evidence.append(Evidence(watched.key, "realised_below_estimate", says, result.overall.release))
     return evidence
+
+
+def _below_promise(watched: WatchedMonth, result: Result) -> list[Evidence]:
+    """Ranks worse than on the months that it passed the gate with. Estimates learn what is new; a promise stays."""
+    release, found = watched.release, result.overall.metrics.get("roc_auc")
+    if release is None or release.id != result.overall.release or found is None:
+        return []
+    stored = release.evidence("evaluation.json")["rungs"][release.manifest.rung].get("roc_auc")
+    if stored is None:
+        return []
+    promised = interval_from_dict(stored)
+    if (promised.value - found.value) / max(np.hypot(_sd(promised), _sd(found)), 1e-12) <= NEWS_Z:
+        return []
+    says = f"{result.snapshot}: ROC-AUC {figure(found)}, {figure(promised)} when {release.id} passed the gate"
+    return [Evidence(watched.key, "realised_loss", says, release.id, about=("roc_auc",))]
 
 
 def _badly_calibrated(watched: WatchedMonth, result: Result) -> list[Evidence]:

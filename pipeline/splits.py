@@ -37,6 +37,11 @@ class Split:
     calibration: pd.DataFrame
     test: pd.DataFrame
 
+    @property
+    def snapshots(self) -> list[str]:
+        """Those of the training part, oldest first."""
+        return sorted(self.train["snapshot"].unique())
+
 
 def split_of(dataset: Dataset, lake: Lake, run_key: str, settings: Settings) -> Split:
     """The rows known when the month `run_key` closes, split by time, or by customer where there is no time.

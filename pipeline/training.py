@@ -1,6 +1,6 @@
 """Fits a rung: searches its settings on later rows, fits, and calibrates on rows later still."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from pipeline.declaration import Dataset
 from pipeline.economics import FloatArray
 from pipeline.encoding import model_fields
 from pipeline.feature_kinds import Field
+from pipeline.metrics import log_losses
 from pipeline.rule import fitted_rule
 from pipeline.scoring import Calibration, RuleScorer, RungName, Scorer
 from pipeline.search import at_most, dealt, estimator_of, one_core, searched
@@ -56,7 +57,25 @@ def fit_rung(name: RungName, dataset: Dataset, split: Split, settings: Settings)
         return FittedRung(name, RuleScorer(table, fields), None, {"conditions": len(dataset.rule.points)})
     search = searched(name, dataset, at_most(split.train, settings.training_rows, settings.seed), settings)
     best = min(search, key=lambda tried: float(tried["log_loss"]))["parameters"]
-    return replace(fit_with(name, dataset, split, best, settings), search=tuple(search))
+    fits = {len(part.snapshots): fit_with(name, dataset, part, best, settings) for part in _histories(split, settings)}
+    losses = {months: _log_loss(fit, split.calibration) for months, fit in fits.items()}
+    tried = [{"parameters": {**best, "months": months}, "log_loss": loss} for months, loss in losses.items()]
+    chosen = fits[min(losses, key=losses.__getitem__)]
+    return replace(chosen, search=(*search, *(tried if len(fits) > 1 else ())))
+
+
+def _histories(split: Split, settings: Settings) -> Iterator[Split]:
+    """The split as it is, and with the newest months only of its training part."""
+    yield split
+    months = split.snapshots
+    for count in settings.training_windows:
+        if count < len(months):
+            kept = split.train["snapshot"].isin(months[-count:])
+            yield replace(split, train=split.train[kept].reset_index(drop=True))
+
+
+def _log_loss(fit: FittedRung, rows: pd.DataFrame) -> float:
+    return float(log_losses(rows["churned"].to_numpy(dtype=np.float64), fit.scorer.probability(rows, len(rows))).mean())
 
 
 def fit_with(

@@ -12,9 +12,10 @@ import pytest
 
 from assets.definitions import build_definitions, defs
 from assets.failures import Failures
-from assets.jobs import CLOSE_MONTH, HISTORY, LIFE_CYCLE, RETRAIN
+from assets.jobs import CLOSE_MONTH, HISTORY, LIFE_CYCLE
 from assets.run import RANGE_END, RANGE_START
 from assets.validation import CONTRACT
+from assets.work import RETRAIN
 from pipeline.declaration import Dataset
 from pipeline.errors import ChurnError
 from pipeline.lake import Lake, lake_of
