@@ -31,7 +31,7 @@ class Failures:
                 self.broken.setdefault(check.asset_key.to_user_string(), said)
         elif event.is_step_failure:
             self.failed[str(event.step_key)] = reason(event.step_failure_data.error)
-        elif event.event_type_value == "RUN_FAILURE" and not self.failed:
+        elif event.is_job_failure and not self.failed:
             self.failed[self.job] = reason(event.job_failure_data.error) or event.message or "no step says why"
 
     @property
