@@ -166,12 +166,19 @@ def _metrics(groups: _Groups, chance: FloatArray) -> tuple[FloatArray, FloatArra
         Two arrays of shape (rounds, METRICS). The deviation of ROC-AUC is that of its linear part (Hajek's projection).
     """
     variance = chance * (1 - chance)
-    auc, auc_variance = _auc(groups.rows, chance, variance)
+    auc, auc_variance = expected_auc(groups.rows, chance)
     others, spread = groups.constant + chance @ groups.per_leaver.T, variance @ groups.squares.T
     return np.column_stack([auc, others]), np.sqrt(np.column_stack([auc_variance, spread]))
 
 
-def _auc(rows: FloatArray, chance: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:
+def expected_auc(rows: FloatArray, chance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Expectation and variance of ROC-AUC, shape (rounds,), of groups in the order of their scores, lowest first.
+
+    Args:
+        rows: how many customers each group has, shape (groups,).
+        chance: the probability that each of them leaves, shape (rounds, groups).
+    """
+    variance = chance * (1 - chance)
     left, stayed, alone = rows * chance, rows * (1 - chance), (rows * variance).sum(axis=1)
     below = np.cumsum(stayed, axis=1) - stayed / 2
     all_left, all_stayed = left.sum(axis=1), stayed.sum(axis=1)
