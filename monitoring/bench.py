@@ -3,7 +3,7 @@
 The seed is none that a threshold or a floor was chosen with. All rules judge the very same months.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from monitoring.bench_worlds import LAYOUT, World, sampled, truth_of
 from monitoring.sketching import sketched_rows
 from pipeline.calendar import month_after
 
+Progress = Callable[[str, int, int], None]
+"""Told what was judged, how many kinds of months are done, and how many there are."""
 GOAL_FALSE_ALARMS, GOAL_FOUND = 0.5, 0.95
 OURS = "ours"
 FIRST = "2020-01"
@@ -34,6 +36,8 @@ HARDER = (  # judged by their false alarms alone: what is usual there hides a pa
     World("lingering jitter", season=0.15, jitter=0.03, memory=0.7),
 )
 TREND = World("trend", season=0.15, jitter=0.03, trend=0.03)  # a real change, if a slow one: no alarm is false for sure
+JUDGED = (*WORLDS, *HARDER, TREND)
+NO_RETAIL = "null months of real customers: name the Online Retail table with --retail or CHURN_RETAIL_PATH"
 COMPARED = WORLDS[-1]  # where the usual rules are judged too
 FAULTS = {
     f"{shift}, {'seasonal' if is_seasonal else 'unseasonal'} field": (shift, is_seasonal)
@@ -52,13 +56,19 @@ class BenchSettings:
         reference_months: how many months a release is compared with.
         live_months: how many months each world is then watched.
         shifted_months: how many of those are also judged with each fault.
+        retail_worlds: how many of each kind and size are drawn from real customers.
     """
 
     customers: tuple[int, ...] = (2_000, 10_000, 100_000)
-    worlds: int = 80
+    worlds: int = 160
     reference_months: int = 24
     live_months: int = 24
     shifted_months: int = 6
+    retail_worlds: int = 40
+
+
+QUICK = BenchSettings(worlds=12, live_months=12, shifted_months=2, retail_worlds=4)
+"""A look in seconds; too few months to say whether a goal is met."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,11 @@ class Row:
 
 
 def operating_characteristics(
-    settings: BenchSettings | None = None, *, seed: int = SEED, retail: Path | None = None
+    settings: BenchSettings | None = None,
+    *,
+    seed: int = SEED,
+    retail: Path | None = None,
+    progress: Progress = lambda *_: None,
 ) -> dict[str, Any]:
     """Everything measured, and the goals with whether they are met; plain values.
 
@@ -89,20 +103,25 @@ def operating_characteristics(
         settings: how much is simulated; about three minutes of one core by default.
         seed: of all worlds.
         retail: the Online Retail table, for null months with the shapes of real customers.
+        progress: told of every kind of months that was judged.
     """
     settings = settings or BenchSettings()
-    rows = [row for i, customers in enumerate(settings.customers) for row in _size(customers, settings, [seed, i])]
+    kinds = [(i, place) for i in range(len(settings.customers)) for place in range(len(JUDGED))]
+    total, rows = len(kinds) + (retail is not None), []
+    for done, (i, place) in enumerate(kinds, 1):
+        world, random = JUDGED[place], np.random.default_rng([seed, i, place])
+        names = tuple(RULES) if world is COMPARED else (OURS,)
+        rows += _judged(world, settings.customers[i], settings, random, names)
+        progress(f"{world.name}, {settings.customers[i]:,}", done, total)
     if retail is not None:
         rows += _retail(retail, settings, seed)
-    return {"goals": _goals(rows, settings), "rows": [asdict(row) for row in rows], "settings": asdict(settings)}
-
-
-def _size(customers: int, settings: BenchSettings, seed: Sequence[int]) -> list[Row]:
-    rows = []
-    for place, world in enumerate((*WORLDS, *HARDER, TREND)):
-        names = tuple(RULES) if world is COMPARED else (OURS,)
-        rows += _judged(world, customers, settings, np.random.default_rng([*seed, place]), names)
-    return rows
+        progress("real customers", total, total)
+    return {
+        "goals": _goals(rows, settings),
+        "rows": [asdict(row) for row in rows],
+        "settings": asdict(settings),
+        "left_out": [] if retail is not None else [NO_RETAIL],
+    }
 
 
 def _judged(
@@ -126,7 +145,8 @@ def _judged(
 
 def _retail(path: Path, settings: BenchSettings, seed: int) -> list[Row]:
     rows = []
-    for name, case in retail_months(path, settings.reference_months, settings.live_months, seed=seed):
+    months = (settings.reference_months, settings.live_months)
+    for name, case in retail_months(path, *months, worlds=settings.retail_worlds, seed=seed):
         rows.append(_row(OURS, name, case.customers, RULES[OURS](case)(case.live), {}))
     return rows
 

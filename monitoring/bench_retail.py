@@ -24,7 +24,7 @@ FIRST = "2010-12"  # the shop's first month; the twelfth closes eight days befor
 NUMBERS = ("basket", "days_since", "items", "orders", "price", "products", "returned", "spend", "tenure")
 COUNTRIES = ("United Kingdom", "Germany", "France", "other")
 LAYOUT = Layout(NUMBERS, tuple(("country", country) for country in COUNTRIES))
-WORLDS, CUSTOMERS = 20, (2_000, 10_000)
+CUSTOMERS = (2_000, 10_000)
 QUERY = """
 SELECT sum(UnitPrice * Quantity) FILTER (Quantity > 0) / count(DISTINCT InvoiceNo) AS basket,
     date_diff('day', max(InvoiceDate), $as_of) AS days_since,
@@ -49,7 +49,9 @@ class Pool:
     countries: FloatArray
 
 
-def retail_months(path: Path, reference_months: int, live_months: int, *, seed: int) -> Iterator[tuple[str, Case]]:
+def retail_months(
+    path: Path, reference_months: int, live_months: int, *, worlds: int, seed: int
+) -> Iterator[tuple[str, Case]]:
     """Null months of two kinds and sizes: with the shop's season, and with one calendar month for ever."""
     pools = pools_of(path)
     months = reference_months + live_months
@@ -57,8 +59,8 @@ def retail_months(path: Path, reference_months: int, live_months: int, *, seed: 
     for customers in CUSTOMERS:
         for name, is_seasonal in (("real customers", False), ("real customers and season", True)):
             random = np.random.default_rng([seed, customers, is_seasonal])
-            steady = np.repeat(random.integers(0, len(pools), WORLDS)[:, None], months, axis=1)
-            pool_of_month = np.tile(np.arange(months) % len(pools), (WORLDS, 1)) if is_seasonal else steady
+            steady = np.repeat(random.integers(0, len(pools), worlds)[:, None], months, axis=1)
+            pool_of_month = np.tile(np.arange(months) % len(pools), (worlds, 1)) if is_seasonal else steady
             drawn = _drawn(pools, pool_of_month, customers, random)
             cut = reference_months
             reference, live = drawn.only(slice(None, cut)), drawn.only(slice(cut, None))

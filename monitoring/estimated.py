@@ -2,11 +2,13 @@
 
 Confidence-based performance estimation (CBPE) takes calibrated probabilities at their word: a customer scored 0.2 is
 worth a fifth of a leaver in every metric. PAPE (Bialek et al., arXiv 2401.08348) recalibrates them for the customers of
-this month first: labelled customers who look like this month's count more, by the odds of a classifier that tells the
-two apart.
+this month first: labelled customers who look like this month's count more (`density.py`).
 
 Neither can see concept drift, where the same customers now leave for other reasons: nothing in the features says so.
 Only labels do (`realised.py`). A realised figure outside the interval given here is therefore news in itself.
+
+It is cheap, so that it can run with every month: labelled rows are summed in bins (`recalibration.py`) and the month's
+customers in groups of neighbouring scores; what chance adds to a figure is normal, with its exact variance.
 """
 
 from collections.abc import Mapping
@@ -16,17 +18,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from monitoring.density import density_ratio
+from monitoring.recalibration import binned, corrected, corrections, drawn
 from pipeline.bootstrap import Interval, percentile_interval
 from pipeline.economics import FloatArray, Payoffs, contacts
 from pipeline.metrics import SMALLEST
 
 METRICS = ("roc_auc", "log_loss", "brier", "profit")
-BINS = 40
-BELIEF_ROWS = 10  # how many rows of a bin the model's own probability is worth
 ROUNDS = 200
-LARGEST_WEIGHT = 20.0  # one labelled customer must not speak for more than twenty
-DOMAIN_ROWS = 20_000
-FOLDS = 3
+GROUPS = 400  # of the month's scores: so many that what goes on within one does not matter
+WEIGHED_ROWS = 15_000  # labelled rows that PAPE weighs at most
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Unlabelled:
     Args:
         probability: as the release scores them, shape (rows,).
         payoffs: of contacting each.
-        features: encoded as those of `Labelled`, shape (rows, width).
+        features: encoded as those of `Labelled`, of all of them or of a sample by chance, shape (any, width).
         budget: how many of them can be contacted.
     """
 
@@ -79,18 +80,22 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class _Figures:
-    """The metrics as functions of who leaves: all but ROC-AUC are a constant and a sum over leavers.
+class _Groups:
+    """The customers of a month in groups of neighbouring scores, lowest first; equal scores are in the same group.
 
     Args:
-        rank: place of each customer among the different probabilities, lowest first, shape (rows,).
-        constant: the others if nobody left, shape (METRICS - 1,).
-        per_leaver: what each leaver adds, shape (METRICS - 1, rows).
+        score: mean probability, shape (groups,).
+        rows: how many, shape (groups,).
+        constant: all metrics but ROC-AUC if nobody left, shape (METRICS - 1,).
+        per_leaver: what each leaver adds to them, summed over the group, shape (METRICS - 1, groups).
+        squares: the same of its squares.
     """
 
-    rank: NDArray[np.int64]
+    score: FloatArray
+    rows: FloatArray
     constant: FloatArray
     per_leaver: FloatArray
+    squares: FloatArray
 
 
 def cbpe(labelled: Labelled, month: Unlabelled, *, seed: int, rounds: int = ROUNDS) -> Estimate:
@@ -99,102 +104,88 @@ def cbpe(labelled: Labelled, month: Unlabelled, *, seed: int, rounds: int = ROUN
     return Estimate("cbpe", _estimated(labelled, month, weights, seed=seed, rounds=rounds), 0.5, 1.0)
 
 
-def pape(labelled: Labelled, month: Unlabelled, *, seed: int, rounds: int = ROUNDS) -> Estimate:
-    """Estimated with probabilities recalibrated on labelled rows weighted by how much they look like the month's."""
-    weights, auc = density_ratio(labelled.features, month.features, seed=seed)
+def pape(
+    labelled: Labelled, month: Unlabelled, *, seed: int, rounds: int = ROUNDS, weighed_rows: int = WEIGHED_ROWS
+) -> Estimate:
+    """Estimated with probabilities recalibrated on labelled rows weighted by how much they look like the month's.
+
+    Of many labelled rows it takes `weighed_rows` by chance.
+    """
+    taken = np.sort(np.random.default_rng(seed).permutation(len(labelled.probability))[:weighed_rows])
+    some = Labelled(labelled.probability[taken], labelled.churned[taken], labelled.features[taken])
+    weights, auc = density_ratio(some.features, month.features, seed=seed)
     effective = float(weights.sum() ** 2 / (weights**2).sum() / len(weights))
-    return Estimate("pape", _estimated(labelled, month, weights, seed=seed, rounds=rounds), auc, effective)
+    return Estimate("pape", _estimated(some, month, weights, seed=seed, rounds=rounds), auc, effective)
 
 
-def density_ratio(known: FloatArray, now: FloatArray, *, seed: int) -> tuple[FloatArray, float]:
-    """How much more often each known row is met now, up to a limit, and the ROC-AUC of telling known from now.
-
-    Both are of rows that the classifier was not fitted on. It learns from `DOMAIN_ROWS` of each side at most.
-    """
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.metrics import roc_auc_score
-
-    rows = np.concatenate([known, now])
-    is_now = np.repeat([0, 1], [len(known), len(now)])
-    random = np.random.default_rng(seed)
-    fold = random.integers(0, FOLDS, len(rows))
-    score = np.empty(len(rows))
-    for held_out in range(FOLDS):
-        learned = _sample(np.flatnonzero(fold != held_out), is_now, random)
-        model = HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=8, learning_rate=0.1, random_state=seed)
-        model.fit(rows[learned], is_now[learned])
-        odds = (is_now[learned] == 0).sum() / (is_now[learned] == 1).sum()
-        score[fold == held_out] = odds * np.exp(model.decision_function(rows[fold == held_out]))
-    weights = score[is_now == 0] / score[is_now == 0].mean()
-    return np.minimum(weights, LARGEST_WEIGHT), float(roc_auc_score(is_now, score))
-
-
-def recalibrated(
-    labelled: Labelled, probability: FloatArray, weights: FloatArray, counts: FloatArray | None = None
-) -> FloatArray:
-    """Probabilities as the labelled rows say they should be, never crossing: weighted isotonic regression in bins.
-
-    What it corrects is the logit, so that within a bin, and beyond the outermost ones, higher stays higher. A bin leans
-    on the model's own probability until it has rows enough. `counts` is how often each labelled row was drawn.
-    """
-    from scipy.optimize import isotonic_regression
-
-    edges = np.unique(np.quantile(labelled.probability, np.linspace(0, 1, BINS + 1)[1:-1]))
-    place = np.searchsorted(edges, labelled.probability, side="right")
-    weight = weights if counts is None else weights * counts
-    columns = np.stack([weight, weight * labelled.probability, weight * labelled.churned])
-    sums = np.stack([np.bincount(place, weights=column) for column in columns])
-    mass, promised, left = sums[:, sums[0] > 0]
-    said = promised / mass
-    observed = (left + BELIEF_ROWS * said) / (mass + BELIEF_ROWS)
-    fitted = isotonic_regression(observed, weights=mass + BELIEF_ROWS).x
-    correction = np.interp(_logit(probability), _logit(said), _logit(fitted) - _logit(said))
-    corrected: FloatArray = 1 / (1 + np.exp(-(_logit(probability) + correction)))
-    return corrected
+def recalibrated(labelled: Labelled, probability: FloatArray, weights: FloatArray) -> FloatArray:
+    """Probabilities as the labelled rows say they should be, never crossing; shape (rows,)."""
+    bins = binned(labelled.probability, labelled.churned, weights)
+    return corrected(bins, corrections(bins, bins.left[None], bins.stayed[None]), probability)[0]
 
 
 def _estimated(
     labelled: Labelled, month: Unlabelled, weights: FloatArray, *, seed: int, rounds: int
 ) -> dict[str, Interval]:
-    """Each round draws the labelled rows anew, recalibrates, and draws who leaves."""
-    random = np.random.default_rng(seed)
-    figures = _figures(month)
-    drawn, mean = np.empty((rounds, len(METRICS))), np.zeros(len(month.probability))
-    for i in range(rounds):
-        counts = random.poisson(1.0, len(weights)).astype(np.float64)
-        chance = recalibrated(labelled, month.probability, weights, counts)
-        mean += chance / rounds
-        drawn[i] = _metrics(figures, (random.random(len(chance)) < chance).astype(np.float64))
-    values = _metrics(figures, mean)
-    return {name: percentile_interval(values[i], drawn[:, i]) for i, name in enumerate(METRICS)}
+    """Each round weighs the labelled rows anew, recalibrates, and lets chance say who leaves."""
+    random, groups = np.random.default_rng(seed), _grouped(month)
+    bins = binned(labelled.probability, labelled.churned, weights)
+    chance = corrected(bins, corrections(bins, *drawn(bins, rounds, random)), groups.score)
+    expected, noise = _metrics(groups, chance)
+    found = expected + noise * random.standard_normal(expected.shape)
+    values = _metrics(groups, chance.mean(axis=0, keepdims=True))[0][0]
+    return {name: percentile_interval(values[i], found[:, i]) for i, name in enumerate(METRICS)}
 
 
-def _figures(month: Unlabelled) -> _Figures:
-    p = np.clip(month.probability, SMALLEST, 1 - SMALLEST)
-    n, payoffs = len(p), month.payoffs
+def _grouped(month: Unlabelled) -> _Groups:
+    p, payoffs = np.clip(month.probability, SMALLEST, 1 - SMALLEST), month.payoffs
+    n, place = len(p), _places(p)
     chosen = contacts(payoffs.expected(p), month.budget)
     stay = np.array([-np.log1p(-p).sum() / n, (p**2).sum() / n, -payoffs.loss[chosen].sum()])
-    leave = np.stack([(np.log1p(-p) - np.log(p)) / n, (1 - 2 * p) / n, chosen * (payoffs.gain + payoffs.loss)])
-    return _Figures(np.unique(p, return_inverse=True)[1], stay, leave)
+    leave = [(np.log1p(-p) - np.log(p)) / n, (1 - 2 * p) / n, chosen * (payoffs.gain + payoffs.loss)]
+    rows, scores = np.bincount(place).astype(np.float64), np.bincount(place, weights=p)
+    sums, squares = (np.array([np.bincount(place, weights=each**power) for each in leave]) for power in (1.0, 2.0))
+    there = rows > 0
+    return _Groups(scores[there] / rows[there], rows[there], stay, sums[:, there], squares[:, there])
 
 
-def _metrics(figures: _Figures, leaving: FloatArray) -> FloatArray:
-    """The metrics where each customer leaves with a probability, which is 0 or 1 once it is known."""
-    left, stayed = (np.bincount(figures.rank, weights=weights) for weights in (leaving, 1 - leaving))
+def _places(p: FloatArray) -> NDArray[np.int64]:
+    """The group of each score: its own where there are few different ones."""
+    edges = np.unique(np.quantile(p, np.arange(1, GROUPS + 1) / GROUPS, method="inverted_cdf"))
+    return np.searchsorted(edges, p)
+
+
+def _metrics(groups: _Groups, chance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Expectation and standard deviation of each metric where a group's customers leave with a probability.
+
+    Args:
+        groups: the customers.
+        chance: shape (rounds, groups).
+
+    Returns:
+        Two arrays of shape (rounds, METRICS). The deviation of ROC-AUC is that of its linear part (Hajek's projection).
+    """
+    variance = chance * (1 - chance)
+    auc, auc_variance = expected_auc(groups.rows, chance)
+    others, spread = groups.constant + chance @ groups.per_leaver.T, variance @ groups.squares.T
+    return np.column_stack([auc, others]), np.sqrt(np.column_stack([auc_variance, spread]))
+
+
+def expected_auc(rows: FloatArray, chance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Expectation and variance of ROC-AUC, shape (rounds,), of groups in the order of their scores, lowest first.
+
+    Args:
+        rows: how many customers each group has, shape (groups,).
+        chance: the probability that each of them leaves, shape (rounds, groups).
+    """
+    variance = chance * (1 - chance)
+    left, stayed, alone = rows * chance, rows * (1 - chance), (rows * variance).sum(axis=1)
+    below = np.cumsum(stayed, axis=1) - stayed / 2
+    all_left, all_stayed = left.sum(axis=1), stayed.sum(axis=1)
     # no customer is compared with themselves, who would be half a leaver and half a stayer at once
-    alone = (leaving * (1 - leaving)).sum()
-    won = (left * (np.cumsum(stayed) - stayed / 2)).sum() - alone / 2
-    pairs = left.sum() * stayed.sum() - alone
-    auc = won / pairs if pairs > 0 else np.nan
-    return np.concatenate([[auc], figures.constant + figures.per_leaver @ leaving])
-
-
-def _sample(rows: NDArray[np.int64], is_now: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
-    sides = [rows[is_now[rows] == side] for side in (0, 1)]
-    return np.concatenate([random.permutation(side)[:DOMAIN_ROWS] for side in sides])
-
-
-def _logit(p: FloatArray) -> FloatArray:
-    clipped = np.clip(p, 1e-6, 1 - 1e-6)
-    found: FloatArray = np.log(clipped / (1 - clipped))
-    return found
+    won, pairs = (left * below).sum(axis=1) - alone / 2, all_left * all_stayed - alone
+    auc = np.divide(won, pairs, out=np.full(len(won), np.nan), where=pairs > 0)
+    above = all_left[:, None] - np.cumsum(left, axis=1) + left / 2
+    pull = below - above - auc[:, None] * (all_stayed - all_left)[:, None]
+    total = (rows * variance * pull**2).sum(axis=1)
+    return auc, np.divide(total, pairs**2, out=np.full(len(won), np.nan), where=pairs > 0)
