@@ -111,7 +111,8 @@ def ask(*, dataset: DatasetName = None) -> None:
     from assets.ask import ask_about_one
 
     declared, settings = chosen(dataset)
-    question, answer = ask_about_one(declared, settings)
+    with Console(stderr=True).status("asking the service"):
+        question, answer = ask_about_one(declared, settings)
     console = Console()
     console.print("[bold]asked the service[/] POST /predict", highlight=False)
     console.print_json(json.dumps(question))

@@ -51,7 +51,7 @@ def company(**changes: Any) -> Dataset:
     """A declaration with a category and two numbers."""
     failed = Where("status", "==", "failed")
     declared: dict[str, Any] = {
-        "name": "known law",
+        "name": "known_law",
         "description": "Leavers follow failed payments and region.",
         "tables": (CUSTOMERS, EVENTS, PAYMENTS),
         "population": Active(table="customers", started="signed_up_at", ended_table="events", ended=(CANCELLED,)),

@@ -14,13 +14,13 @@ import yaml
 
 from serving.asking import fetch
 from tests.command_line import ROOT
+from tests.dagster_page import launched, runs, status_of
 
 FILE = ROOT / "docker-compose.yml"
 PASSWORD = "no/thing@here:is$plain"
 SMALL = {"CHURN_SIMULATED_CUSTOMERS": "1500", "CHURN_SIMULATED_MONTHS": "12", "CHURN_BOOTSTRAP_ROUNDS": "100"}
 DAGSTER, MLFLOW, SERVICE = 3070, 5000, 3000
 LASTING = {"postgres", "dagster", "dagster-daemon", "mlflow", "service"}
-RUNS = "{ runsOrError { ... on Runs { results { jobName status } } } }"
 SECONDS = 1200
 
 
@@ -120,8 +120,7 @@ def counted(said: Callable[..., str], database: str, sql: str) -> int:
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
 def test_the_life_cycle_runs_once_and_every_page_answers_from_postgresql(compose: Callable[..., str]) -> None:
-    runs = posted(DAGSTER, "/graphql", {"query": RUNS})["data"]["runsOrError"]["results"]
-    assert {run["jobName"]: run["status"] for run in runs} == {"history": "SUCCESS", "life_cycle": "SUCCESS"}
+    assert runs() == {"history": "SUCCESS", "life_cycle": "SUCCESS"}
     experiments = posted(MLFLOW, "/api/2.0/mlflow/experiments/search", {"max_results": 10})["experiments"]
     assert "simulated" in {experiment["name"] for experiment in experiments}
     assert counted(compose, "dagster", "select count(*) from runs") == 2
@@ -140,3 +139,11 @@ def test_the_service_answers_by_the_champion_and_nothing_of_ours_runs_as_root(co
         assert compose("exec", "-T", name, "id", "-u").strip() == "1000"
     for row in map(json.loads, compose("ps", "--format", "json").splitlines()):
         assert {port["URL"] for port in row["Publishers"] or () if port["PublishedPort"]} <= {"127.0.0.1"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2400)
+def test_a_run_that_the_page_asks_for_is_run_by_the_daemon(compose: Callable[..., str]) -> None:
+    run_id = launched("ingest", "2024-12")
+    until(lambda: status_of(run_id) in ("SUCCESS", "FAILURE"), lambda: status_of(run_id))
+    assert status_of(run_id) == "SUCCESS"

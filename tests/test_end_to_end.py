@@ -21,14 +21,12 @@ import pytest
 from assets import up, web
 from serving.asking import fetch, free_port
 from tests.command_line import CHURN, ROOT, churn
+from tests.dagster_page import launched, status_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SMALL = {"CHURN_SIMULATED_CUSTOMERS": "1500", "CHURN_SIMULATED_MONTHS": "12", "CHURN_BOOTSTRAP_ROUNDS": "100"}
 SECONDS = 180  # how long anything may take to come up, to run or to stop
 OWN_TABLE = str(ROOT / "examples" / "own_table.py")
-LAUNCH = """mutation Launch($run: ExecutionParams!) {
-  launchRun(executionParams: $run) { __typename ... on LaunchRunSuccess { run { runId } } } }"""
-STATUS = "query Status($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 
 
 @dataclass(frozen=True)
@@ -163,22 +161,3 @@ def answers(port: int, path: str) -> bool:
         return fetch(port, path).status == 200
     except (OSError, HTTPException):
         return False
-
-
-def launched(job: str, month: str) -> str:
-    """The id of a run that was asked for as the page asks."""
-    code = {"repositoryLocationName": "churn", "repositoryName": "__repository__", "jobName": job}
-    tags = {"tags": [{"key": "dagster/partition", "value": month}]}
-    found = graphql(LAUNCH, {"run": {"selector": code, "mode": "default", "executionMetadata": tags}})
-    return str(found["launchRun"]["run"]["runId"])
-
-
-def status_of(run: str) -> str:
-    return str(graphql(STATUS, {"id": run})["runOrError"]["status"])
-
-
-def graphql(query: str, variables: dict[str, Any]) -> dict[str, Any]:
-    body = json.dumps({"query": query, "variables": variables}).encode()
-    answer = fetch(web.PORT, "/graphql", body=body, headers={"Content-Type": "application/json"})
-    data: dict[str, Any] = json.loads(answer.body)["data"]
-    return data

@@ -96,7 +96,7 @@ def test_a_rung_that_knows_the_law_is_chosen_over_the_rule_and_over_one_that_add
 
 
 def test_the_report_says_what_it_is_about(evaluation: Evaluation) -> None:
-    assert (evaluation.dataset, evaluation.run_key, evaluation.data_version) == ("known law", "2024-06", "v1")
+    assert (evaluation.dataset, evaluation.run_key, evaluation.data_version) == ("known_law", "2024-06", "v1")
     assert (evaluation.rows, evaluation.customers, evaluation.snapshots) == (
         4500,
         1500,

@@ -58,7 +58,7 @@ def test_the_gate_is_quoted_where_it_has_spoken_and_not_before(evaluation: Evalu
 def test_the_release_is_named_where_it_is_known(evaluation: Evaluation) -> None:
     card = model_card(DATASET, evaluation, release={"id": "2024-06-0123456789ab", "content_digest": "0123"})
     assert "- release: `2024-06-0123456789ab`" in card
-    assert "`churn release rollback --dataset known law`" in card
+    assert "`churn release rollback --dataset known_law`" in card
 
 
 def test_a_label_of_inactivity_is_put_into_words(evaluation: Evaluation) -> None:

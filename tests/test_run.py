@@ -2,11 +2,14 @@
 
 import os
 import sqlite3
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
+from pydantic import SecretStr
 
 from assets.event_log import OpenSqliteEventLog
 from assets.failures import Failures, reason
@@ -132,6 +135,25 @@ def test_what_the_user_changed_in_the_instance_is_kept(settings: Settings) -> No
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     prepare_instance(DATASET, settings)
     assert (home / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
+
+
+def test_with_the_address_of_a_database_dagsters_stores_are_there_and_the_file_does_not_say_it(
+    settings: Settings,
+) -> None:
+    address = SecretStr("postgresql://churn:secret@postgres/dagster")
+    home = prepare_instance(DATASET, settings.model_copy(update={"dagster_url": address}))
+    written = (home / "dagster.yaml").read_text()
+    assert yaml.safe_load(written)["storage"] == {"postgres": {"postgres_url": {"env": "CHURN_DAGSTER_URL"}}}
+    assert "Sqlite" not in written
+    assert "secret" not in written
+
+
+def test_pages_and_daemon_name_the_code_location_as_dg_does(settings: Settings) -> None:
+    home = prepare_instance(DATASET, settings)
+    (location,) = yaml.safe_load((home / "workspace.yaml").read_text())["load_from"]
+    ours = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["tool"]["dg"]["project"]
+    assert location["python_module"]["location_name"] == ours["code_location_name"]
+    assert location["python_module"]["module_name"] == ours["code_location_target_module"]
 
 
 # ---- why it failed
