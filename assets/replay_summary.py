@@ -8,6 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from monitoring.hindsight import judged
+from monitoring.replay_words import verdict
+from pipeline.replay_outcome import outcome_of
 from pipeline.wording import number, percent
 
 
@@ -22,12 +25,7 @@ def show(found: Mapping[str, Any], page: Any, console: Console) -> None:
         if said:
             say(f"[bold]{month['month']}[/] {said}")
     console.print(_ways(values, found["currency"]))
-    share, more = values["share"], values["more"]["never retrained"]
-    say(
-        f"This pipeline earned {percent(share['value'])} of what the truth could "
-        f"({percent(share['low'])} to {percent(share['high'])}), and {number(more['value'])} {found['currency']} "
-        f"({number(more['low'])} to {number(more['high'])}) more than the model that was never trained again."
-    )
+    say(verdict(outcome_of(found), judged(months, found["happened"])))
     say(f"[bold]report[/]: {page}")
 
 

@@ -2,8 +2,9 @@
 
 An event reaches as far as its data do. A window of features holds a month for three, and labels mature later still: so
 an event explains alarms in its own months and in the `REACH_MONTHS` after them; where it stays, after its first month.
-It is found by the first alarm that could have seen it, and also explains what follows from it: damaged tables make bad
-scores, but bad scores do not find damaged tables.
+What looks at the tables of a month alone is explained in the event's own months only. An event is found by the first
+alarm that could have seen it, and also explains what follows from it: damaged tables make bad scores, but bad scores do
+not find damaged tables.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,8 @@ MONTHS_A_YEAR = 12
 REPAIR = "repair"
 """The alarm that is no evidence: the contract stopped the month, and somebody had to have the feed repaired."""
 PLANNED = frozenset({"stale_model"})  # evidence that a training is due by plan: nobody is alarmed
+
+OF_THE_MONTH = frozenset({REPAIR, "volume", "quarantine"})  # seen in the tables that arrived in the month, nowhere else
 
 _DATA = frozenset({REPAIR, "damage", "volume", "quarantine", "skew"})
 _CUSTOMERS = frozenset({"drift", "score_drift"})
@@ -159,7 +162,7 @@ def _explaining(
     return tuple(
         i
         for i, event in enumerate(events)
-        if i in goes_on or (kind in _explains(event["kind"]) and event["place"] <= place <= _reach(event))
+        if i in goes_on or (kind in _explains(event["kind"]) and _reaches(event, kind, place))
     )
 
 
@@ -167,8 +170,14 @@ def _explains(event_kind: str) -> frozenset[str]:
     return FINDS[event_kind] | FOLLOWS.get(event_kind, frozenset())
 
 
-def _reach(event: Mapping[str, Any]) -> int:
-    """The last place at which an event explains a new alarm."""
+def _reaches(event: Mapping[str, Any], kind: str, place: int) -> bool:
+    """Whether an alarm of a kind, at a place, may be due to an event."""
+    is_over = kind in OF_THE_MONTH and event.get("last") is not None
+    return bool(event["place"] <= place <= (event["last"] if is_over else _end(event)))
+
+
+def _end(event: Mapping[str, Any]) -> int:
+    """The last place at which an event explains a new alarm of any kind."""
     last: int | None = event.get("last")
     return (event["place"] if last is None else last) + REACH_MONTHS
 
@@ -179,6 +188,6 @@ def _fate(event: Mapping[str, Any], alarms: Iterable[Alarm], places: Mapping[str
         return Fate("needs no alarm")
     for alarm in alarms:
         place = places[alarm.month]
-        if event["place"] <= place <= _reach(event) and finds & {*alarm.kinds}:
+        if any(kind in finds and _reaches(event, kind, place) for kind in alarm.kinds):
             return Fate("found", alarm.month, place - event["place"])
-    return Fate("missed" if _reach(event) <= len(places) else "still open")
+    return Fate("missed" if _end(event) <= len(places) else "still open")

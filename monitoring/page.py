@@ -13,9 +13,9 @@ _STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.55 system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif; color: #1f2933;
   background: #fff; max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
-h1 { font-size: 1.9rem; line-height: 1.2; margin: .2rem 0 .8rem; }
+h1 { font-size: 1.5rem; line-height: 1.35; margin: .3rem 0 .8rem; text-wrap: pretty; }
 h2 { font-size: 1.25rem; margin: 2.6rem 0 .3rem; } h2 + p { margin-top: 0; }
-p, li { max-width: 46rem; } .lead { font-size: 1.12rem; } .quiet, figcaption, .above { color: #5a6672; }
+p, li { max-width: 46rem; } .quiet, figcaption, .above { color: #5a6672; }
 .above { margin: 0; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: .7rem; margin: 1.4rem 0;
   padding: 0; list-style: none; }
@@ -26,7 +26,8 @@ table { border-collapse: collapse; width: 100%; margin: .8rem 0; font-size: .92r
 th { text-align: left; color: #5a6672; font-weight: 600; border-bottom: 2px solid #d9dee3; }
 th, td { padding: .4rem .7rem .4rem 0; vertical-align: top; }
 td { border-bottom: 1px solid #e8ebee; overflow-wrap: anywhere; } td p { margin: 0 0 .3rem; }
-th:first-child, td:first-child { white-space: nowrap; font-variant-numeric: tabular-nums; }
+.cards td:nth-child(2) { width: 21%; } .cards td:nth-child(3) { width: 34%; } .cards td:nth-child(4) { width: 15%; }
+td:first-child, td.number { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 .chip { display: inline-block; border-radius: 4px; padding: 0 .4rem; font-size: .88rem; border: 1px solid; }
 .good { color: #00567f; background: #e8f3f9; } .bad { color: #a04300; background: #fdf0e6; }
@@ -35,19 +36,19 @@ th:first-child, td:first-child { white-space: nowrap; font-variant-numeric: tabu
   color: #fff; font-size: .8rem; font-weight: 700; text-align: center; }
 ol.plain-list { padding-left: 1.2rem; } ul.events { list-style: none; padding: 0; } ul.events li { margin: .45rem 0; }
 @media (max-width: 640px) {
-  body { font-size: 15px; padding-top: 1rem; } h1 { font-size: 1.5rem; }
+  body { font-size: 15px; padding-top: 1rem; } h1 { font-size: 1.2rem; }
   .tiles { grid-template-columns: 1fr 1fr; } .tiles b { font-size: 1.2rem; }
   table.cards thead { display: none; }
   table.cards tr { display: block; border-bottom: 2px solid #d9dee3; padding: .5rem 0; }
-  table.cards td { display: block; border: 0; padding: .15rem 0; }
+  table.cards td:nth-child(n) { display: block; width: auto; border: 0; padding: .15rem 0; }
   table.cards td:first-child { font-weight: 700; }
   table.cards td[data-of]::before { content: attr(data-of) ": "; color: #5a6672; }
-  table.cards td p { display: inline; } table.cards td p + p::before { content: " "; }
+  table.cards td p { display: inline; } table.cards td p + p::before { content: "; "; }
   table.cards td:empty { display: none; }
   th, td { padding-right: .4rem; } table.narrow { font-size: .8rem; }
 }
 @media print {
-  body { font-size: 10.5pt; max-width: none; padding: 0; } h1 { font-size: 18pt; } h2 { break-after: avoid; }
+  body { font-size: 10.5pt; max-width: none; padding: 0; } h1 { font-size: 14pt; } h2 { break-after: avoid; }
   figure, tr, .tiles, li { break-inside: avoid; } thead { display: table-header-group; }
   .chip, .letter { print-color-adjust: exact; }
 }

@@ -45,8 +45,7 @@ def _top(outcome: Outcome, hindsight: Hindsight) -> list[str]:
     )
     return [
         text("p", about, "above"),
-        text("h1", words.headline(outcome)),
-        text("p", words.verdict(outcome, hindsight), "lead"),
+        text("h1", words.verdict(outcome, hindsight)),
         tiles(words.tiles_of(outcome, hindsight)),
         text("p", outcome.description, "quiet"),
     ]
@@ -55,7 +54,7 @@ def _top(outcome: Outcome, hindsight: Hindsight) -> list[str]:
 def _events(outcome: Outcome, fates: Sequence[Fate]) -> str:
     """What really happened, by letter, and what became of it."""
     if not outcome.met:
-        return text("p", "Nothing special happened: every alarm is a false one.", "quiet")
+        return text("p", "Nothing special happened in these months: any alarm is a false one.", "quiet")
     items = [
         f"<li>{text('span', letter(number), 'letter')} <b>{escape(words.event_months(event, outcome.keys))}</b> "
         f"{escape(event.says)} {chip(words.fate(fate), CHIPS.get(fate.state, 'plain'))}</li>"
@@ -65,7 +64,7 @@ def _events(outcome: Outcome, fates: Sequence[Fate]) -> str:
 
 
 def _errors(outcome: Outcome) -> str:
-    rows = [words.error_row(metric, estimator_error(outcome, metric)) for metric in METRICS]
+    rows = [words.error_row(metric, estimator_error(outcome, metric), outcome.currency) for metric in METRICS]
     columns = ("realised less estimated", "months", "mean", "spread (sd)", "inside the range")
     return table(columns, [[escape(cell) for cell in row] for row in rows], "narrow", numbers=4)
 

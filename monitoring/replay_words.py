@@ -37,19 +37,13 @@ BLIND = (
 )
 
 
-def headline(outcome: Outcome) -> str:
-    """The verdict in ten words."""
-    return f"This pipeline earned {percent(outcome.values.share.value)} of what the truth could"
-
-
 def verdict(outcome: Outcome, hindsight: Hindsight) -> str:
     """The verdict in a sentence, with figures and intervals."""
     share, more = outcome.values.share, outcome.values.more
     trained = sum(month.is_trained for month in outcome.months)
-    return (
-        f"{headline(outcome)} ({percent_range(share)}), {compared(more[NEVER], outcome.currency)} {NEVER} and "
-        f"{compared(more[MONTHLY], outcome.currency)} {MONTHLY}; it trained {times(trained)}, and {alarms(hindsight)}."
-    )
+    earned = f"This pipeline earned {percent(share.value)} ({percent_range(share)}) of what the truth could"
+    never, monthly = (compared(more[way], outcome.currency) for way in (NEVER, MONTHLY))
+    return f"{earned}, {never} {NEVER} and {monthly} {MONTHLY}; it trained {times(trained)}, and {alarms(hindsight)}."
 
 
 def alarms(hindsight: Hindsight) -> str:
@@ -127,16 +121,17 @@ def own_reasons(month: PlayedMonth) -> list[str]:
     return [reason for reason in (month.decision.reasons if month.decision else ()) if reason not in shown]
 
 
-def error_row(metric: str, found: EstimatorError) -> tuple[str, ...]:
+def error_row(metric: str, found: EstimatorError, currency: str) -> tuple[str, ...]:
     """How far an estimate was off: its name, months, mean, spread, and how often it was inside."""
-    if not found.months:
-        return METRICS[metric], "0", UNKNOWN, UNKNOWN, UNKNOWN
     is_money = metric == "profit"
+    name = f"{METRICS[metric]}, {currency}" if is_money else METRICS[metric]
+    if not found.months:
+        return name, "0", UNKNOWN, UNKNOWN, UNKNOWN
     mean = signed(found.mean) if is_money else _minus(f"{found.mean:+.4f}")
     spread = UNKNOWN
     if math.isfinite(found.spread):
         spread = number(round(found.spread)) if is_money else f"{found.spread:.4f}"
-    return METRICS[metric], str(found.months), mean, spread, f"{found.inside} of {found.months}"
+    return name, str(found.months), mean, spread, f"{found.inside} of {found.months}"
 
 
 def without_month(says: str, key: str) -> str:

@@ -62,7 +62,7 @@ def made_up(
         scored_by[key] = "rule" if place in by_rule else release
         before = keys[place - 2] if place > 1 else "2025-03"
         kinds = evidence.get(place, ())
-        reasons = [SAYS[kind].format(key) for kind in kinds]
+        reasons = [SAYS.get(kind, "{}: something else").format(key) for kind in kinds]
         noted.append(
             {
                 "month": key,

@@ -67,6 +67,13 @@ def test_what_ends_explains_alarms_in_its_months_and_for_three_after_them(at: in
     assert found.alarms[0].is_false is is_false
 
 
+@pytest.mark.parametrize(("at", "is_false"), [(7, False), (8, True)])
+def test_what_looks_at_the_tables_of_a_month_is_explained_in_an_events_own_months(at: int, is_false: bool) -> None:
+    found = judged(played(12, {at: ["volume"]}), [event(5, "feed", last=7)])
+    assert found.alarms[0].is_false is is_false
+    assert judged(played(12, repaired=[at]), [event(5, "feed", last=7)]).alarms[0].is_false is is_false
+
+
 def test_an_alarm_that_goes_on_without_a_break_keeps_its_explanation() -> None:
     at = {place: ["calibration_drift"] for place in (5, 6, 7, 8, 9, 10, 12)}
     found = judged(played(12, at), [event(5, "reasons")])
