@@ -60,7 +60,7 @@ def run(*, dataset: DatasetName = None, month: str | None = None, as_json: AsJso
 def replay(*, scenario: str = "calm", months: int | None = None, as_json: AsJson = False) -> None:
     """Play months of production one after the other, and say what monitoring, retraining and the gate made of them.
 
-    A replay that was interrupted goes on where it was. `churn up --dataset simulated-SCENARIO` shows it in Dagster.
+    A replay that was interrupted goes on where it was. `churn up --dataset simulated_SCENARIO` shows it in Dagster.
 
     Args:
         scenario: calm, season, price_rise, competitor, new_market, broken_feed, slow_decay or campaign_feedback.

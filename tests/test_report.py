@@ -173,7 +173,7 @@ def test_the_same_outcome_gives_the_same_page(tmp_path: Path) -> None:
 
 
 def test_without_a_replay_the_error_says_how_to_play_one(tmp_path: Path) -> None:
-    settings = Settings(home=str(tmp_path), dataset="simulated-season")
+    settings = Settings(home=str(tmp_path), dataset="simulated_season")
     with pytest.raises(SourceError, match=r"found none\. Run `churn replay --scenario season` first"):
         write_report(load_dataset(settings), settings)
 
@@ -281,17 +281,17 @@ def test_pictures_are_as_wide_as_their_sheet_and_light(found: dict[str, Any], tm
 
 def test_only_a_scenario_has_the_asset_and_its_job(tmp_path: Path) -> None:
     found = {}
-    for name in ("simulated", "simulated-calm", "telco"):
+    for name in ("simulated", "simulated_calm", "telco"):
         settings = Settings(home=str(tmp_path), dataset=name)
         definitions = build_definitions(load_dataset(settings), settings)
         names = {job.name for job in definitions.resolve_all_job_defs()}
         keys = definitions.resolve_asset_graph().materializable_asset_keys
         found[name] = (dg.AssetKey("replay_report") in keys, "report" in names)
-    assert found == {"simulated": (False, False), "simulated-calm": (True, True), "telco": (False, False)}
+    assert found == {"simulated": (False, False), "simulated_calm": (True, True), "telco": (False, False)}
 
 
 def test_no_other_job_writes_the_page(tmp_path: Path) -> None:
-    settings = Settings(home=str(tmp_path), dataset="simulated-calm")
+    settings = Settings(home=str(tmp_path), dataset="simulated_calm")
     definitions = build_definitions(load_dataset(settings), settings)
     jobs = [job for job in definitions.resolve_all_job_defs() if not job.name.startswith("__")]
     key = dg.AssetKey("replay_report")

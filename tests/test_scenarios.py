@@ -64,9 +64,9 @@ def before_the_event(name: str) -> int:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_scenario_is_a_dataset_with_a_home_of_its_own(name: str, tmp_path: Path) -> None:
-    settings = Settings(home=str(tmp_path), dataset=f"simulated-{name}", replay_months=6, replay_customers=250)
+    settings = Settings(home=str(tmp_path), dataset=f"simulated_{name}", replay_months=6, replay_customers=250)
     dataset = load_dataset(settings)
-    assert dataset.name == f"simulated-{name}"
+    assert dataset.name == f"simulated_{name}"
     assert dataset.features == simulated.DATASET.features
     assert dataset.calendar.keys()[:1] == ["2024-01"]
     assert len(dataset.calendar.keys()) == 15 + 6
@@ -77,14 +77,14 @@ def test_a_scenario_is_a_dataset_with_a_home_of_its_own(name: str, tmp_path: Pat
 def test_the_default_company_has_no_scenario() -> None:
     assert scenario_of("simulated") is None
     assert scenario_of("telco") is None
-    assert scenario_of("simulated-calm") is SCENARIOS["calm"]
+    assert scenario_of("simulated_calm") is SCENARIOS["calm"]
     assert simulated.DATASET.source.parameters == WorldParameters()
     assert simulated.DATASET.source.faults == {}
 
 
 def test_an_unknown_scenario_is_refused_with_those_there_are() -> None:
     with pytest.raises(DeclarationError) as refused:
-        load_dataset(Settings(dataset="simulated-boom"))
+        load_dataset(Settings(dataset="simulated_boom"))
     assert all(dataset_name(name) in refused.value.expected for name in NAMES)
 
 
@@ -115,13 +115,13 @@ def _months(event: object) -> range:
 
 
 def test_a_short_replay_does_not_meet_what_comes_later(tmp_path: Path) -> None:
-    settings = Settings(home=str(tmp_path), dataset="simulated-broken_feed", replay_months=4, replay_customers=250)
+    settings = Settings(home=str(tmp_path), dataset="simulated_broken_feed", replay_months=4, replay_customers=250)
     dataset = load_dataset(settings)
     assert not set(dataset.source.faults) & set(dataset.calendar.keys())
 
 
 def test_a_replay_may_be_made_longer_in_the_same_world() -> None:
-    short, long = (load_dataset(Settings(dataset="simulated-price_rise", replay_months=n)).source for n in (6, 24))
+    short, long = (load_dataset(Settings(dataset="simulated_price_rise", replay_months=n)).source for n in (6, 24))
     assert short.parameters == long.parameters
 
 
@@ -335,7 +335,7 @@ def test_rows_are_doubled_all_or_some() -> None:
 def broken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Settings]:
     """The company with the broken feed; its months are repaired as the tests need it, each by one of them."""
     home = tmp_path_factory.mktemp("home")
-    settings = Settings(home=str(home), dataset="simulated-broken_feed", replay_customers=600, replay_months=18)
+    settings = Settings(home=str(home), dataset="simulated_broken_feed", replay_customers=600, replay_months=18)
     return load_dataset(settings), settings
 
 

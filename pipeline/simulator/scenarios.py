@@ -13,7 +13,7 @@ from pipeline.simulator.feed import CategoryRenamed, ColumnMissing, Fault, RowsD
 from pipeline.simulator.parameters import ORDINARY, Cause, Modifiers, WorldParameters
 
 WARM_UP_MONTHS = 15
-PREFIX = "simulated-"
+PREFIX = "simulated_"
 EventKind: TypeAlias = Literal["season", "prices", "reasons", "mix", "calls", "feed"]
 
 
