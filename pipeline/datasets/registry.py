@@ -22,7 +22,7 @@ def load_dataset(settings: Settings) -> Dataset:
     """
     name = settings.dataset
     if name in SHIPPED or name in OF_SCENARIOS:
-        module = importlib.import_module(f"pipeline.datasets.{name.partition('-')[0]}")
+        module = importlib.import_module(f"pipeline.datasets.{name.partition('_')[0]}")
     elif name.endswith(".py"):
         module = _module_from(Path(name).expanduser())
     else:
