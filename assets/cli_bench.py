@@ -39,6 +39,33 @@ def serving(*, dataset: DatasetName = None, as_json: AsJson = False) -> None:
     _told(lambda: serving_goals(with_dataset(dataset)), as_json)
 
 
+@app.command
+def replay(*, customers: int = 20_000, as_json: AsJson = False) -> None:
+    """Two years of production in worlds that nothing was tuned on: what was earned, alarmed and trained.
+
+    Args:
+        customers: of each world; with fewer, more is chance.
+        as_json: for a machine.
+    """
+    from assets.replay_bench import replay_goals
+    from assets.terminal import progress_bar
+
+    with progress_bar(is_quiet=as_json) as progress:
+        measured = replay_goals(with_dataset(None), customers=customers, progress=progress)
+    _told(lambda: measured, as_json)
+
+
+@app.command
+def speed(*, as_json: AsJson = False) -> None:
+    """How long two years of replay take."""
+    from assets.replay_bench import speed_goals
+    from assets.terminal import progress_bar
+
+    with progress_bar(is_quiet=as_json) as progress:
+        measured = speed_goals(with_dataset(None), progress=progress)
+    _told(lambda: measured, as_json)
+
+
 @app.command(name="all")
 def measure_all(*, telco: bool = True) -> None:
     """Run every dataset and every measurement, and write the results into the README.

@@ -1,0 +1,104 @@
+"""Measures what the README claims of months of production: by replays of worlds that nothing was tuned on."""
+
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from assets.replay import replay
+from pipeline.datasets.registry import load_dataset
+from pipeline.settings import Settings
+
+SEED = 11  # the scenarios were made with another one
+SCENARIOS = ("calm", "price_rise", "competitor")
+GOAL_SHARE, GOAL_TRAININGS_A_YEAR, GOAL_SECONDS = 0.90, 2.0, 120.0
+QUICK_CUSTOMERS, CUSTOMERS = 5_000, 20_000
+
+Told = Callable[[str, int, int], None]
+
+
+def replay_goals(settings: Settings, *, customers: int = CUSTOMERS, progress: Told) -> dict[str, Any]:
+    """What each scenario earned, how it was alarmed and trained, beside the goals.
+
+    A replay that was begun goes on; one that is whole is read.
+    """
+    found = {name: _played(settings, name, customers, progress) for name in SCENARIOS}
+    goals = [goal for name, outcome in found.items() for goal in _goals_of(name, outcome)]
+    return {"customers": customers, "seed": SEED, "scenarios": found, "goals": goals}
+
+
+def speed_goals(settings: Settings, *, progress: Told) -> dict[str, Any]:
+    """Seconds of a whole replay of two years from nothing, with the customers that it has by default."""
+    own = _own(settings, "calm", QUICK_CUSTOMERS).model_copy(update={"home": str(settings.root() / "bench" / "speed")})
+    shutil.rmtree(own.home, ignore_errors=True)
+    began = time.perf_counter()
+    replay(load_dataset(own), own, months=own.replay_months, progress=progress)
+    seconds = time.perf_counter() - began
+    goal = _goal(f"seconds of {own.replay_months} months of {QUICK_CUSTOMERS:,} customers", seconds, GOAL_SECONDS)
+    return {"seconds": seconds, "goals": [goal]}
+
+
+def _played(settings: Settings, name: str, customers: int, progress: Told) -> dict[str, Any]:
+    from monitoring.hindsight import judged
+
+    own = _own(settings, name, customers)
+    outcome = replay(load_dataset(own), own, months=own.replay_months, progress=progress)
+    return outcome | {"hindsight": judged(outcome["months"], outcome["happened"]).as_dict()}
+
+
+def _own(settings: Settings, name: str, customers: int) -> Settings:
+    """A home of its own, so that no replay of a user is touched."""
+    home = str(settings.root() / "bench" / f"{customers}")
+    return settings.model_copy(
+        update={"dataset": f"simulated_{name}", "home": home, "seed": SEED, "replay_customers": customers}
+    )
+
+
+def _goals_of(name: str, outcome: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The goals that are set for a scenario."""
+    months, values, hindsight = outcome["months"], outcome["values"], outcome["hindsight"]
+    if name == "calm":
+        trainings = 12 * sum(month["decision"]["starts_training"] for month in months) / len(months)
+        return [
+            _goal("calm: trainings a year", trainings, GOAL_TRAININGS_A_YEAR),
+            _goal("calm: false alarms a year", hindsight["false_alarms_a_year"], 0.5),
+            *_estimates(months),
+        ]
+    more = values["more"]["never retrained"]
+    found = [
+        _goal(f"{name}: share of what the truth could earn", values["share"]["value"], GOAL_SHARE, at_least=True),
+        _goal(f"{name}: lower end of what it earns more than never trained again", more["low"], 0.0, at_least=True),
+    ]
+    return found + (_found_at_once(months, outcome["happened"]) if name == "competitor" else [])
+
+
+def _found_at_once(months: Sequence[Mapping[str, Any]], happened: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Months between the first whose labels could show the event and the first in which results did show it."""
+    place = next(event["place"] for event in happened if event["kind"] == "reasons")
+    kinds = ("realised_below_estimate", "realised_loss", "realised_loss_beyond_margin", "calibration_drift")
+    seen = [i for i, month in enumerate(months, 1) if any(each["kind"] in kinds for each in month["evidence"])]
+    late = min((i - place for i in seen if i >= place), default=len(months))
+    return [_goal("competitor: months until realised performance shows it, from the first that could", late, 0.0)]
+
+
+def _estimates(months: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """How far estimated figures are from realised ones, on average over the months: one month is mostly chance."""
+    estimated = {month["month"]: month["estimated"] for month in months}
+    realised = {snapshot: figures for month in months for snapshot, figures in month["realised"].items()}
+    both = [key for key in realised if estimated.get(key)]
+    apart = {
+        name: [realised[key][name]["value"] - estimated[key][name]["value"] for key in both if name in realised[key]]
+        for name in ("roc_auc", "profit")
+    }
+    profit = sum(estimated[key]["profit"]["value"] for key in both)
+    auc = abs(sum(apart["roc_auc"])) / max(len(apart["roc_auc"]), 1)
+    return [
+        _goal("calm: mean error of estimated ROC-AUC", auc, 0.01),
+        _goal("calm: mean error of estimated profit, as a share", abs(sum(apart["profit"])) / max(profit, 1e-9), 0.05),
+    ]
+
+
+def _goal(name: str, measured: float, goal: float, *, at_least: bool = False) -> dict[str, Any]:
+    met = measured >= goal if at_least else measured <= goal
+    sense = "at least" if at_least else "at most"
+    return {"name": f"{name}, {sense}", "goal": goal, "measured": measured, "met": bool(met)}
