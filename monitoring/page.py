@@ -12,7 +12,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.55 system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif; color: #1f2933;
-  background: #fff; max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
+  background: #fff; max-width: 62rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
 h1 { font-size: 1.5rem; line-height: 1.35; margin: .3rem 0 .8rem; text-wrap: pretty; }
 h2 { font-size: 1.25rem; margin: 2.6rem 0 .3rem; } h2 + p { margin-top: 0; }
 p, li { max-width: 46rem; } .quiet, figcaption, .above { color: #5a6672; }
@@ -26,7 +26,8 @@ table { border-collapse: collapse; width: 100%; margin: .8rem 0; font-size: .92r
 th { text-align: left; color: #5a6672; font-weight: 600; border-bottom: 2px solid #d9dee3; }
 th, td { padding: .4rem .7rem .4rem 0; vertical-align: top; }
 td { border-bottom: 1px solid #e8ebee; overflow-wrap: anywhere; } td p { margin: 0 0 .3rem; }
-.cards td:nth-child(2) { width: 21%; } .cards td:nth-child(3) { width: 34%; } .cards td:nth-child(4) { width: 15%; }
+.cards td:nth-child(2) { width: 19%; } .cards td:nth-child(3) { width: 31%; } .cards td:nth-child(4) { width: 14%; }
+.cards td:nth-child(5) { width: 20%; }
 td:first-child, td.number { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 .chip { display: inline-block; border-radius: 4px; padding: 0 .4rem; font-size: .88rem; border: 1px solid; }
@@ -43,12 +44,13 @@ ol.plain-list { padding-left: 1.2rem; } ul.events { list-style: none; padding: 0
   table.cards td:nth-child(n) { display: block; width: auto; border: 0; padding: .15rem 0; }
   table.cards td:first-child { font-weight: 700; }
   table.cards td[data-of]::before { content: attr(data-of) ": "; color: #5a6672; }
-  table.cards td p { display: inline; } table.cards td p + p::before { content: "; "; }
+  table.cards td p { display: inline; } table.cards td p + p { display: block; margin-top: .25rem; }
   table.cards td:empty { display: none; }
   th, td { padding-right: .4rem; } table.narrow { font-size: .8rem; }
 }
 @media print {
   body { font-size: 10.5pt; max-width: none; padding: 0; } h1 { font-size: 14pt; } h2 { break-after: avoid; }
+  img { width: auto; max-width: 100%; max-height: 13cm; }
   figure, tr, .tiles, li { break-inside: avoid; } thead { display: table-header-group; }
   .chip, .letter { print-color-adjust: exact; }
 }

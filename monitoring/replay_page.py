@@ -38,10 +38,9 @@ def replay_page(outcome: Outcome, hindsight: Hindsight, *, course: Picture, esti
 
 
 def _top(outcome: Outcome, hindsight: Hindsight) -> list[str]:
-    first, last = outcome.keys[0], outcome.keys[-1]
     about = (
         f"Replay of {readable(outcome.scenario)}: {words.months(len(outcome.months))} "
-        f"({first} to {last}) of {outcome.customers:,} customers"
+        f"({words.span(outcome.keys)}) of {outcome.customers:,} customers"
     )
     return [
         text("p", about, "above"),
@@ -98,8 +97,7 @@ def _alarm_rows(outcome: Outcome, alarms: Mapping[str, Alarm]) -> Iterator[list[
 
 def _quiet(keys: Sequence[str]) -> Iterator[list[str]]:
     if keys:
-        span = keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1]}"
-        yield [escape(span), "", text("span", "nothing", "quiet"), "", ""]
+        yield [escape(words.span(keys)), "", text("span", "nothing", "quiet"), "", ""]
 
 
 def _seen(month: PlayedMonth) -> str:

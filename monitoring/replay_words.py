@@ -1,6 +1,7 @@
 """What a replay came to, in sentences: for the page about it, the terminal and the Dagster UI alike."""
 
 import math
+from collections.abc import Sequence
 
 from monitoring.hindsight import Alarm, Fate, Hindsight
 from pipeline.bootstrap import Interval
@@ -43,7 +44,7 @@ def verdict(outcome: Outcome, hindsight: Hindsight) -> str:
     trained = sum(month.is_trained for month in outcome.months)
     earned = f"This pipeline earned {percent(share.value)} ({percent_range(share)}) of what the truth could"
     never, monthly = (compared(more[way], outcome.currency) for way in (NEVER, MONTHLY))
-    return f"{earned}, {never} {NEVER} and {monthly} {MONTHLY}; it trained {times(trained)}, and {alarms(hindsight)}."
+    return f"{earned}, {never} {NEVER} and {monthly} {MONTHLY}; it {trainings(trained)}, and {alarms(hindsight)}."
 
 
 def alarms(hindsight: Hindsight) -> str:
@@ -62,7 +63,7 @@ def tiles_of(outcome: Outcome, hindsight: Hindsight) -> dict[str, str]:
     share, more, until = outcome.values.share, outcome.values.more[NEVER], hindsight.months_until_found
     due = hindsight.count("found") + hindsight.count("missed")
     found = f"{hindsight.count('found')} of {due}" if due else "none to find"
-    soon = "" if until is None else f", {months(until)} after they began on average"
+    soon = "" if until is None else ", at once" if until == 0 else f", {months(until)} after they began on average"
     return {
         f"of the best possible profit ({percent_range(share)})": percent(share.value),
         f"{outcome.currency} more than never retrained ({signed_range(more)})": signed(more.value),
@@ -81,13 +82,16 @@ def compared(more: Interval, currency: str) -> str:
     return f"{money(_rounded(turned.value), currency)}{within} {'less' if less else 'more'} than"
 
 
-def event_months(event: Event, keys: list[str]) -> str:
+def span(keys: Sequence[str]) -> str:
+    """Months that follow each other, e.g. `2025-04` or `2025-04 to 2025-09`."""
+    return keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1]}"
+
+
+def event_months(event: Event, keys: Sequence[str]) -> str:
     """When it held, e.g. `2025-10`, `2025-10 to 2026-03` or `from 2025-10 on`."""
-    first = keys[event.place - 1]
     if event.last is None:
-        return f"from {first} on"
-    last = keys[min(event.last, len(keys)) - 1]
-    return first if event.last == event.place else f"{first} to {last}"
+        return f"from {keys[event.place - 1]} on"
+    return span(keys[event.place - 1 : event.last])
 
 
 def fate(found: Fate) -> str:
@@ -101,7 +105,7 @@ def fate(found: Fate) -> str:
 def explained(alarm: Alarm) -> str:
     """Whether something that happened explains an alarm, e.g. `explained by A, B`, and what of it is left over."""
     if alarm.is_false:
-        return "false: nothing explains it"
+        return "false alarm"
     left = [readable(kind) for kind in alarm.kinds if kind not in alarm.explained_by]
     rest = f"; not {', '.join(left)}" if left else ""
     return f"explained by {', '.join(letter(event) for event in alarm.events)}{rest}"
@@ -144,9 +148,9 @@ def months(count: float) -> str:
     return f"{count:.3g} month" + ("" if count == 1 else "s")
 
 
-def times(count: int) -> str:
-    """How often."""
-    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
+def trainings(count: int) -> str:
+    """How often it trained, as a predicate."""
+    return {0: "never trained", 1: "trained once", 2: "trained twice"}.get(count, f"trained {count} times")
 
 
 def percent_range(interval: Interval) -> str:

@@ -13,6 +13,7 @@ import dagster as dg
 import pytest
 from rich.console import Console
 
+from assets import cli
 from assets.definitions import build_definitions
 from assets.replay_summary import show
 from assets.report import made_report, write_report
@@ -27,6 +28,7 @@ from pipeline.plot_sheets import NARROW, WIDE, key_rows
 from pipeline.replay_estimates import estimator_error
 from pipeline.replay_outcome import Outcome, outcome_of
 from pipeline.settings import Settings
+from pipeline.simulator.scenarios import Event
 from tests.replays import REFUSED, broken_feed, competitor, made_up, written
 
 MOST_BYTES = 600_000
@@ -313,6 +315,29 @@ def test_the_asset_shows_the_pictures_and_the_page(tmp_path: Path) -> None:
     assert "1.5 a year" in str(shown["verdict"].value)
     assert shown["false alarms a year"].value == 1.5
     assert Path(str(shown["page"].value)).read_text().startswith("<!DOCTYPE html>")
+
+
+def test_the_page_can_be_written_again_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(competitor(), tmp_path)
+    monkeypatch.setenv("CHURN_HOME", str(tmp_path))
+    assert cli.guarded(lambda: cli.app(["report", "--scenario", "competitor"], result_action="return_value")) == 0
+    assert cli.guarded(lambda: cli.app(["report", "--scenario", "calm"], result_action="return_value")) == 1
+    said = capsys.readouterr()
+    assert Path(said.out.removeprefix("report: ").strip()).name == "report.html"
+    assert "Run `churn replay --scenario calm` first" in said.err
+
+
+def test_events_say_when_they_held() -> None:
+    keys = ["2025-04", "2025-05", "2025-06"]
+    events = [Event(place=2, kind="feed", says="", last=last) for last in (2, 3, 9, None)]
+    assert [words.event_months(event, keys) for event in events] == [
+        "2025-05",
+        "2025-05 to 2025-06",
+        "2025-05 to 2025-06",
+        "from 2025-05 on",
+    ]
 
 
 def test_the_terminal_says_the_same_as_the_page(tmp_path: Path) -> None:
