@@ -17,9 +17,9 @@ TYPES: Mapping[ColumnKind, str] = {"number": "float", "integer": "int", "boolean
 
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
-    """Rows as a table."""
-    records = [dg.TableRecord({name: _shown(value) for name, value in row.items()}) for row in rows]
-    names = list(rows[0]) if rows else ["empty"]
+    """Rows as a table; what a row does not have is empty."""
+    names = list(dict.fromkeys(name for row in rows for name in row)) or ["empty"]
+    records = [dg.TableRecord({name: _shown(row.get(name)) for name in names}) for row in rows]
     return dg.MetadataValue.table(records, schema=dg.TableSchema([dg.TableColumn(name) for name in names]))
 
 
