@@ -21,12 +21,13 @@ from monitoring import replay_words as words
 from monitoring.hindsight import judged
 from monitoring.page import Picture, table, text
 from monitoring.replay_page import replay_page
+from pipeline import value_replay
 from pipeline.bootstrap import Interval
 from pipeline.datasets.registry import load_dataset
 from pipeline.errors import SourceError
 from pipeline.plot_sheets import NARROW, WIDE, key_rows
 from pipeline.replay_estimates import estimator_error
-from pipeline.replay_outcome import Outcome, outcome_of
+from pipeline.replay_outcome import WAYS, Outcome, outcome_of
 from pipeline.settings import Settings
 from pipeline.simulator.scenarios import Event
 from tests.replays import REFUSED, broken_feed, competitor, made_up, written
@@ -349,3 +350,7 @@ def test_the_terminal_says_the_same_as_the_page(tmp_path: Path) -> None:
     assert words.verdict(outcome, judged(found["months"], found["happened"])) in said.replace("\n", " ")
     assert "2025-12 fall back" in said
     assert "report: report.html" in said
+
+
+def test_the_ways_have_the_names_that_the_replay_gives_them() -> None:
+    assert WAYS == value_replay.WAYS
