@@ -77,10 +77,7 @@ def replay(*, scenario: str = "calm", months: int | None = None, as_json: AsJson
         found = play(declared, settings, months=months or settings.replay_months, progress=progress)
     page = write_report(declared, settings)
     if as_json:
-        from monitoring.hindsight import judged
-
-        hindsight = judged(found["months"], found["happened"]).as_dict()
-        print(json.dumps(found | {"hindsight": hindsight, "report": str(page)}, indent=2))  # noqa: T201
+        print(json.dumps(found | {"report": str(page)}, indent=2))  # noqa: T201
     else:
         from assets.replay_summary import show
 

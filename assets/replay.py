@@ -164,6 +164,7 @@ class Stage:
 
     def outcome(self, months: int) -> dict[str, Any]:
         """Everything that was played, with what it was worth."""
+        from monitoring.hindsight import judged
         from pipeline.candidates import Run
         from pipeline.simulator.scenarios import scenario_of
         from pipeline.value_replay import values_of
@@ -174,7 +175,7 @@ class Stage:
                 "valuing the months", expected="every month valued", found=said[0], remedy="Run the replay again."
             )
         keys, scenario = self.played(months), scenario_of(self.dataset.name)
-        found = {
+        found: dict[str, Any] = {
             "scenario": scenario.name if scenario else self.dataset.name,
             "description": self.dataset.description,
             "customers": self.settings.replay_customers,
@@ -183,6 +184,7 @@ class Stage:
             "happened": [dict(vars(event)) for event in scenario.what_happened] if scenario else [],
             "values": values_of(Run(self.dataset, self.settings, keys[-1]), keys),
         }
+        found["hindsight"] = judged(found["months"], found["happened"]).as_dict()
         write_json(self.folder / "outcome.json", found)
         return found
 

@@ -39,11 +39,8 @@ def speed_goals(settings: Settings, *, progress: Told) -> dict[str, Any]:
 
 
 def _played(settings: Settings, name: str, customers: int, progress: Told) -> dict[str, Any]:
-    from monitoring.hindsight import judged
-
     own = _own(settings, name, customers)
-    outcome = replay(load_dataset(own), own, months=own.replay_months, progress=progress)
-    return outcome | {"hindsight": judged(outcome["months"], outcome["happened"]).as_dict()}
+    return replay(load_dataset(own), own, months=own.replay_months, progress=progress)
 
 
 def _own(settings: Settings, name: str, customers: int) -> Settings:

@@ -50,8 +50,10 @@ class Work:
         """The month's run; steps of one Dagster run share the rows that it has read."""
         from pipeline.candidates import Run  # pandas and scikit-learn: not while definitions load
 
-        settings = self.settings.after_a_change() if context.run.job_name == RETRAIN else self.settings
-        return self._shared(self._runs, context, partial(Run, self.dataset, settings))
+        made = Run(self.dataset, self.settings, context.partition_key)
+        if context.run.job_name == RETRAIN and made.has_release:
+            made = Run(self.dataset, self.settings.after_a_change(), context.partition_key)
+        return self._shared(self._runs, context, lambda _: made)
 
     def watched(self, context: dg.AssetExecutionContext) -> Any:
         """The month under watch; the same for the steps that monitor it."""

@@ -19,12 +19,11 @@ from pipeline.datasets.registry import load_dataset
 from pipeline.economics import FloatArray, contacts
 from pipeline.lake import read_parquet
 from pipeline.release import Release, load_release
+from pipeline.replay_outcome import BEST, MONTHLY, NEVER, PIPELINE, WAYS
 from pipeline.scored import scored_month
 from pipeline.settings import Settings
 from pipeline.training import fit_with
 
-NEVER, PIPELINE, MONTHLY, BEST = "never retrained", "this pipeline", "retrained every month", "the truth"
-WAYS = (NEVER, PIPELINE, MONTHLY, BEST)
 ROUNDS = 1_000
 
 
