@@ -1,0 +1,97 @@
+"""The sensor that does what monitoring decided, and tells people."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from assets.acting import sensors
+from assets.alarms import open_alerts
+from assets.definitions import build_definitions
+from assets.monitoring import DECISION
+from assets.work import RETRAIN, Work
+from pipeline.lake import write_json
+from pipeline.serving_order import read_order
+from pipeline.settings import Settings
+from tests.little_company import little_company
+from tests.watched_company import DATASET, GOOD, MADE_OF, NOW, crowned, live, watched
+
+LOST = {"month": NOW, "kind": "realised_loss_beyond_margin", "says": "it lost to the rule", "about": []}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=str(tmp_path), bootstrap_rounds=100)
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+def decided(settings: Settings, action: str, *, starts_training: bool, evidence: list[dict[str, Any]]) -> None:
+    """A decision on disk, and the evidence that led to it."""
+    month = watched(settings)
+    reasons = [each["says"] for each in evidence]
+    decision = {
+        "action": action,
+        "month": NOW,
+        "reasons": reasons,
+        "since": NOW,
+        "starts_training": starts_training,
+    }
+    release = month.release.id if month.release else ""
+    month.write("decisions", {"decision": decision, "release": release, "evidence": evidence})
+    month.write("realised", {"evidence": evidence})
+
+
+def ticked(settings: Settings, instance: dg.DagsterInstance) -> Any:
+    (sensor,) = sensors(Work(DATASET, settings))
+    instance.report_runless_asset_event(dg.AssetMaterialization(DECISION, partition=NOW))
+    return sensor.evaluate_tick(
+        dg.build_sensor_context(instance=instance, definitions=build_definitions(DATASET, settings))
+    )
+
+
+def test_a_training_that_was_asked_for_is_started_for_its_month(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    decided(settings, "retrain", starts_training=True, evidence=[])
+    (request,) = ticked(settings, instance).run_requests
+    assert (request.partition_key, request.run_key) == (NOW, f"{RETRAIN} {NOW}")
+
+
+def test_a_month_whose_candidate_was_judged_is_not_trained_again(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    decided(settings, "retrain", starts_training=True, evidence=[])
+    write_json(watched(settings).lake.root / "reports" / NOW / "decision.json", {})
+    assert ticked(settings, instance).run_requests == []
+
+
+def test_a_loss_stops_the_model_and_somebody_is_told_once(
+    settings: Settings, instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
+) -> None:
+    for key in MADE_OF:
+        live(settings, key)
+    crowned(settings, GOOD)
+    decided(settings, "fall_back", starts_training=False, evidence=[LOST])
+    with caplog.at_level(logging.WARNING, logger="churn.alarms"):
+        ticked(settings, instance)
+        ticked(settings, instance)
+    order = read_order(watched(settings).root)
+    assert order is not None
+    assert order.wants_rule
+    assert [alert.says for alert in open_alerts(settings, DATASET.name)] == ["it lost to the rule"]
+    assert sum("it lost to the rule" in record.getMessage() for record in caplog.records) == 1
+
+
+def test_a_dataset_without_months_decides_nothing(settings: Settings) -> None:
+    from pipeline.datasets.tv import DATASET as TV
+
+    assert sensors(Work(TV, settings)) == []
+    assert len(sensors(Work(little_company(), settings))) == 1
