@@ -28,12 +28,12 @@ class Settings(BaseSettings):
 
     telco_path: str = Field(default="", description="the IBM Telco CSV; fetched by a library where this is empty")
 
-    training_months: int = Field(default=12, ge=1, description="snapshots that a model is fitted on at most")
+    training_months: int = Field(default=18, ge=1, description="snapshots that a model is fitted on at most")
     test_months: int = Field(default=3, ge=1, description="newest labelled snapshots, read once, for the gate")
     calibration_months: int = Field(default=2, ge=1, description="snapshots between training and test, for calibration")
-    training_rows: int = Field(default=100_000, ge=1_000, description="rows that a model is fitted on at most")
+    training_rows: int = Field(default=120_000, ge=1_000, description="rows that a model is fitted on at most")
     search_candidates: int = Field(default=4, ge=1, description="hyperparameter settings tried for each model")
-    search_rows: int = Field(default=40_000, ge=1_000, description="rows that each of them is tried on at most")
+    search_rows: int = Field(default=30_000, ge=1_000, description="rows that each of them is tried on at most")
     bootstrap_rounds: int = Field(default=500, ge=100, description="rounds of the bootstrap behind every interval")
 
     holdout_share: float = Field(default=0.1, ge=0, lt=1, description="share of the call list that is not contacted")
