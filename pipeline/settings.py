@@ -30,13 +30,13 @@ class Settings(BaseSettings):
 
     telco_path: str = Field(default="", description="the IBM Telco CSV; fetched by a library where this is empty")
 
-    training_months: int = Field(default=12, ge=1, description="snapshots that a model is fitted on at most")
+    training_months: int = Field(default=18, ge=1, description="snapshots that a model is fitted on at most")
     test_months: int = Field(default=3, ge=1, description="newest labelled snapshots, read once, for the gate")
     calibration_months: int = Field(default=2, ge=1, description="snapshots between training and test, for calibration")
     training_windows: tuple[int, ...] = Field(default=(), description="shorter histories that are tried as well")
-    training_rows: int = Field(default=100_000, ge=1_000, description="rows that a model is fitted on at most")
+    training_rows: int = Field(default=120_000, ge=1_000, description="rows that a model is fitted on at most")
     search_candidates: int = Field(default=4, ge=1, description="hyperparameter settings tried for each model")
-    search_rows: int = Field(default=40_000, ge=1_000, description="rows that each of them is tried on at most")
+    search_rows: int = Field(default=30_000, ge=1_000, description="rows that each of them is tried on at most")
     bootstrap_rounds: int = Field(default=500, ge=100, description="rounds of the bootstrap behind every interval")
 
     data_docs: bool = Field(default=True, description="whether a page is written for a month that is validated alone")

@@ -62,6 +62,15 @@ def test_a_sample_of_rows_keeps_to_its_size_and_is_the_same_whatever_the_order()
     assert at_most(rows, 4_000, seed=7) is rows
 
 
+def test_of_the_rarer_outcome_all_rows_are_kept_up_to_half_of_the_sample() -> None:
+    rows = customers(4_000, seed=1)
+    few = rows.assign(churned=np.arange(4_000) < 40)
+    assert at_most(few, 1_000, seed=7)["churned"].sum() == 40
+    assert (~at_most(few.assign(churned=~few["churned"]), 1_000, seed=7)["churned"]).sum() == 40
+    many = rows.assign(churned=np.arange(4_000) < 1_900)
+    assert 0.45 < at_most(many, 1_000, seed=7)["churned"].mean() < 0.55
+
+
 @pytest.mark.parametrize("name", ["logistic", "boosting"])
 def test_the_budget_is_kept_and_the_seed_decides_what_is_drawn(name: str) -> None:
     assert [len(candidates_of(name, count, seed=7)) for count in (1, 3, 6)] == [1, 3, 6]  # type: ignore[arg-type]

@@ -113,6 +113,18 @@ def test_no_more_rows_are_used_than_the_settings_allow(name: RungName) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
+def test_drawing_fewer_of_those_who_stayed_does_not_raise_the_probabilities(name: RungName) -> None:
+    split = made_up_split()
+    few = split.train["churned"] & (np.arange(len(split.train)) % 5 == 0)
+    train = split.train[few | ~split.train["churned"]].reset_index(drop=True)
+    most = 2 * int(train["churned"].sum())  # half of them leavers, who are one in thirteen
+    drawn = SMALL.model_copy(update={"training_rows": most})
+    rung = fit_rung(name, DATASET, replace(split, train=train), drawn)
+    promised = rung.scorer.probability(split.calibration, len(split.calibration)).mean()
+    assert promised == pytest.approx(split.calibration["churned"].mean(), rel=0.05)
+
+
+@pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("kind", ["number", "category"])
 def test_numbers_alone_or_categories_alone_are_enough(name: RungName, kind: str) -> None:
     kept = {f.name for f in FIELDS if f.kind == kind}
