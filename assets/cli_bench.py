@@ -3,15 +3,18 @@
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from assets.chosen import with_dataset
 
 app = App(name="bench", help="Measure what the README claims; each prints its goals and whether they are met.")
 DatasetName = Annotated[str | None, Parameter(help="simulated, telco, tv, or the path of a module of yours")]
+Quick = Annotated[bool, Parameter(negative="", help="a look in seconds, too short to say whether goals are met")]
+Retail = Annotated[Path | None, Parameter(env_var="CHURN_RETAIL_PATH", help="the Online Retail table, a Parquet file")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="one JSON object on standard output, nothing else")]
 
 
@@ -66,6 +69,39 @@ def speed(*, as_json: AsJson = False) -> None:
     _told(lambda: measured, as_json)
 
 
+@app.command
+def monitors(*, retail: Retail = None, quick: Quick = False, as_json: AsJson = False) -> None:
+    """How often monitoring cries wolf and what it finds, beside the usual drift rules; about three minutes."""
+    from assets.bench_monitoring import monitor_goals, rules_table
+    from assets.terminal import progress_bar
+
+    with progress_bar(is_quiet=as_json) as progress:
+        found = monitor_goals(retail, is_quick=quick, progress=progress)
+    _told(lambda: found, as_json, rules_table(found["rows"]))
+
+
+@app.command
+def estimates(*, quick: Quick = False, as_json: AsJson = False) -> None:
+    """How well performance is estimated before labels are known, and what cannot be seen; about a minute."""
+    from assets.bench_monitoring import estimate_goals, estimates_table
+    from assets.terminal import progress_bar
+
+    with progress_bar(is_quiet=as_json) as progress:
+        found = estimate_goals(is_quick=quick, progress=progress)
+    _told(lambda: found, as_json, estimates_table(found["rows"]))
+
+
+@app.command(name="monitoring-cost")
+def monitoring_cost(*, as_json: AsJson = False) -> None:
+    """Processor time of a month's monitoring beside that of its features, at 100,000 customers; about two minutes."""
+    from assets.bench_monitoring import cost_goals, cost_table
+    from assets.terminal import progress_bar
+
+    with progress_bar(is_quiet=as_json) as progress:
+        found = cost_goals(with_dataset("simulated"), progress=progress)
+    _told(lambda: found, as_json, cost_table(found["seconds"]))
+
+
 @app.command(name="all")
 def measure_all(*, telco: bool = True) -> None:
     """Run every dataset and every measurement, and write the results into the README.
@@ -81,12 +117,16 @@ def measure_all(*, telco: bool = True) -> None:
     Console().print(results(summaries, goals), markup=False, highlight=False)
 
 
-def _told(measure: Callable[[], dict[str, Any]], as_json: bool) -> None:
+def _told(measure: Callable[[], dict[str, Any]], as_json: bool, table: RenderableType | None = None) -> None:
     measured = measure()
     if as_json:
         print(json.dumps(measured, indent=2))  # noqa: T201
     else:
         console = Console()
+        if table is not None:
+            console.print(table)
+        for left_out in measured.get("left_out", []):
+            console.print(f"[yellow]left out[/] {left_out}", highlight=False)
         for goal in measured["goals"]:
             mark = "[green]met    [/]" if goal["met"] else "[red]not met[/]"
             console.print(f"{mark} {goal['name']}: goal {goal['goal']}, measured {goal['measured']}", highlight=False)

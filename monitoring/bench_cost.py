@@ -1,0 +1,96 @@
+"""What the monitoring of a month costs beside what the month's features cost, in processor time.
+
+Belongs here: the measurement. The world that it is measured on, and the goals' command, are in `assets/`.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from monitoring.drift import drift, thresholds_of
+from monitoring.estimated import Labelled, Unlabelled, cbpe, pape
+from monitoring.recalibration import expit
+from monitoring.sketches import Sketch
+from monitoring.sketching import feature_sketch
+from pipeline.calendar import month_after
+from pipeline.declaration import Dataset
+from pipeline.economics import FloatArray, Payoffs
+from pipeline.encoding import Encoding, model_fields
+from pipeline.features import write_features
+from pipeline.lake import Lake
+from pipeline.splits import as_frame
+
+GOAL = 0.10
+REFERENCE_MONTHS, LABELLED_ROWS, REPEATS = 24, 60_000, 5
+BUDGET_SHARE = 0.05
+
+
+def monitoring_cost(dataset: Dataset, lake: Lake, key: str, *, repeats: int = REPEATS) -> dict[str, Any]:
+    """Seconds of processor time of each part, the median of `repeats` after one that warms up; and the goal.
+
+    A month's monitoring is its sketch, its drift and one estimate; the thresholds are made once for each release. The
+    features are written on the way. Scores and outcomes are made up: what they say makes no difference to the cost.
+    """
+    features = _seconds(lambda: write_features(dataset, lake, [key], threads=1), repeats)
+    sketch = feature_sketch(dataset, lake, key)
+    reference = _reference(sketch)
+    thresholds, (labelled, month) = thresholds_of(reference), _scored(dataset, lake, key)
+    parts = {
+        "sketch": lambda: feature_sketch(dataset, lake, key),
+        "drift": lambda: drift(sketch, reference, thresholds),
+        "estimate": lambda: pape(labelled, month, seed=1),
+        "estimate without weights": lambda: cbpe(labelled, month, seed=1),
+        "thresholds of a release": lambda: thresholds_of(reference),
+    }
+    seconds = {name: _seconds(part, repeats) for name, part in parts.items()}
+    share = sum(seconds[name] for name in ("sketch", "drift", "estimate")) / features
+    return {
+        "customers": sketch.rows,
+        "seconds": {"features": features, **seconds},
+        "goals": [
+            {
+                "name": "processor time of a month's monitoring, as a share of building its features",
+                "goal": f"at most {GOAL}",
+                "measured": round(share, 4),
+                "met": bool(share <= GOAL),
+            }
+        ],
+    }
+
+
+def _reference(sketch: Sketch) -> list[Sketch]:
+    """Two years that are like the month, but for a hundredth that each of them is higher or lower."""
+    random, months = np.random.default_rng(1), []
+    for i in range(REFERENCE_MONTHS):
+        numbers = {
+            name: replace(number, quantiles=tuple(q * random.normal(1, 0.01) for q in number.quantiles))
+            for name, number in sketch.numbers.items()
+        }
+        months.append(replace(sketch, key=month_after(sketch.key, i - REFERENCE_MONTHS), numbers=numbers))
+    return months
+
+
+def _scored(dataset: Dataset, lake: Lake, key: str) -> tuple[Labelled, Unlabelled]:
+    """The month's customers as its own, and some of them again as if their outcome were known."""
+    frame, random = as_frame(lake.read("features", "customers", key), dataset), np.random.default_rng(1)
+    features = Encoding(model_fields(dataset.fields())).matrix(frame, len(frame))
+    p = expit(random.normal(-2.5, 1.0, len(frame)))
+    known = random.permutation(len(frame))[:LABELLED_ROWS]
+    left: FloatArray = (random.random(len(known)) < p[known]).astype(np.float64)
+    payoffs = Payoffs(random.gamma(4.0, 25.0, len(frame)), np.full(len(frame), 10.0))
+    month = Unlabelled(p, payoffs, features, int(BUDGET_SHARE * len(frame)))
+    return Labelled(p[known], left, features[known]), month
+
+
+def _seconds(part: Callable[[], object], repeats: int) -> float:
+    part()
+    found = []
+    for _ in range(repeats):
+        began = time.process_time()
+        part()
+        found.append(time.process_time() - began)
+    return statistics.median(found)
