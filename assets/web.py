@@ -68,7 +68,8 @@ def data_docs(lake: Path) -> "Mount":
     from starlette.routing import Mount
     from starlette.staticfiles import StaticFiles
 
-    return Mount(DATA_DOCS, StaticFiles(directory=lake / "docs", check_dir=False))
+    (lake / "docs").mkdir(parents=True, exist_ok=True)  # without it each request would be an error
+    return Mount(DATA_DOCS, StaticFiles(directory=lake / "docs"))
 
 
 def _serve(host: str, port: int) -> None:
