@@ -6,6 +6,7 @@ expectation go to quarantine, and a second, small run over one row for each mont
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import accumulate, repeat
 from typing import Any
 
@@ -192,14 +193,21 @@ def _run(checks: Sequence[Check], table: Table, frame: pd.DataFrame) -> tuple[di
 
 def _validated(expectations: Sequence[Any], frame: pd.DataFrame) -> Any:
     import great_expectations as gx
+
+    suite = gx.ExpectationSuite(name="generated from the declaration", expectations=list(expectations))
+    return _frames().get_batch({"dataframe": frame}).validate(suite, result_format=COMPLETE)
+
+
+@cache
+def _frames() -> Any:
+    """Where the library takes frames from. Made once: it writes its settings anew with each part that is added."""
+    import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("lake").add_dataframe_asset("rows")
-    batch = asset.add_batch_definition_whole_dataframe("all of them").get_batch({"dataframe": frame})
-    suite = gx.ExpectationSuite(name="generated from the declaration", expectations=list(expectations))
-    return batch.validate(suite, result_format=COMPLETE)
+    return asset.add_batch_definition_whole_dataframe("all of them")
 
 
 def _error(exception_info: Mapping[str, Any] | None) -> str:
