@@ -4,7 +4,8 @@ A threshold is the larger of a material floor, the same for all fields, and `typ
 field when each reference month is left out and compared with the others. Both are of distances to the power of 2/3:
 a distance is the root of a sum of squares, of one or of many, and this power makes any of them close to normal (Wilson
 and Hilferty 1931). The scale is `z` standard deviations, where `z` gives each channel the same share of the alarms,
-however many fields it watches. So one `c` means the same for all, and would be 1 if two years told everything.
+however many fields it watches, and fields are compared in units of what sampling alone does to each (`noise_of`). So
+one `c` means the same for all, and would be 1 if two years told everything.
 
 It is chosen so that the largest distance of a month, in thresholds, passes 1 once in `RETURN_MONTHS`. Monthly maxima
 follow a Gumbel law (Coles 2001, chapter 3), whose parameters are found by probability-weighted moments (Landwehr et al.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.economics import FloatArray
 
 NORMAL_POWER = 2 / 3
-INDEPENDENT = 0.35  # share of the months that tell something of their own: neighbours are compared with the same months
+INDEPENDENT = 0.25  # share of the months that tell something of their own: neighbours are compared with the same months
 PEERS_DOUBTED = 5  # a few peers say little of how much peers differ: so many more are added that differ as by chance
 SD_OF_MEDIAN_DEVIATION = 1.4826
 NOTHING = 1e-12
