@@ -63,7 +63,7 @@ def _goals_of(name: str, outcome: Mapping[str, Any]) -> list[dict[str, Any]]:
         ]
     more = values["more"]["never retrained"]
     found = [
-        _goal(f"{name}: share of what the truth could earn", values["share"]["value"], GOAL_SHARE, at_least=True),
+        _goal(f"{name}: share of the best possible", values["share"]["value"], GOAL_SHARE, at_least=True),
         _goal(f"{name}: lower end of what it earns more than never trained again", more["low"], 0.0, at_least=True),
     ]
     return found + (_found_at_once(months, outcome["happened"]) if name == "competitor" else [])

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from monitoring.hindsight import judged
 from monitoring.replay_words import verdict
-from pipeline.replay_outcome import outcome_of
+from pipeline.replay_outcome import BEST, outcome_of
 from pipeline.wording import number, percent
 
 
@@ -46,7 +46,7 @@ def _ways(values: Mapping[str, Any], currency: str) -> Table:
     table = Table(box=None, pad_edge=False)
     for name in ("", f"{currency} in all", "of the best"):
         table.add_column(name, justify="left" if not name else "right")
-    best = values["total"]["the truth"]
+    best = values["total"][BEST]
     for way, total in values["total"].items():
         table.add_row(way, number(round(total)), percent(total / best))
     return table

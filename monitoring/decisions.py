@@ -7,7 +7,8 @@ latest month among them, before it leads to an action. The gravest action wins. 
   no model to fail;
 - evidence against a release that no longer serves leads to nothing but watching: labels mature months late, and would
   stop the new release for the faults of the old one;
-- training is not asked for again within `rest_months`: until more labels mature, it would learn the same;
+- training is not asked for again within `rest_months`: until more labels mature, it would learn the same; where the
+  gate refused what was trained last, it is tried again as long as the evidence lasts;
 - nobody stops watching before `quiet_months` quiet months.
 """
 
@@ -121,11 +122,13 @@ class Circumstances:
         release: the release that serves, or would if the rule did not.
         can_roll_back: whether an earlier release is there that verifies.
         gate_passed: whether a gate has passed a release since the rule was ordered to answer.
+        was_refused: whether the gate refused what was trained last.
     """
 
     release: str = ""
     can_roll_back: bool = False
     gate_passed: bool = False
+    was_refused: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +185,7 @@ def decide(
     told = tuple(dict.fromkeys(says for action, reasons in fired if action is gravest for says in reasons))
     action, reasons = _held(gravest, told, previous, now, still_watched=quiet_months < rules.quiet_months)
     wants_training = action >= Action.RETRAIN
-    rested = _has_rested(month, previous, rules)
+    rested = _has_rested(month, previous, now, rules)
     if action is Action.RETRAIN and not rested and previous is not None:
         action, reasons = Action.WATCH, (*reasons, f"the training of {previous.last_training} must show first")
     starts_training = wants_training and rested
@@ -233,6 +236,8 @@ def _held(
     return action, reasons
 
 
-def _has_rested(month: str, previous: MonitoringDecision | None, rules: DecisionRules) -> bool:
+def _has_rested(month: str, previous: MonitoringDecision | None, now: Circumstances, rules: DecisionRules) -> bool:
     last = previous.last_training if previous else None
-    return last is None or month > month_after(last, rules.rest_months)
+    if last is None:
+        return True
+    return now.was_refused or month > month_after(last, rules.rest_months)

@@ -20,7 +20,7 @@ MONTHS_BEFORE = 6
 LEAST_SHARE, MOST_TIMES = 0.6, 1.6  # of the usual number of rows
 FEWEST_ROWS = 200  # usually; a table with fewer doubles by chance
 QUARANTINE_FLOOR, QUARANTINE_TIMES = 0.02, 3.0
-LATE_DAYS = 3  # silent for so much longer than in any month before, a table has stopped arriving
+LATE_DAYS = 7  # silent for a week longer than in any month before, a table has stopped arriving
 
 
 @dataclass(frozen=True)

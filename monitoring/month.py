@@ -5,7 +5,7 @@ and evidence are kept together, so a decision can be read, and taken again, year
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from monitoring.acting import Acted, carry_out
@@ -174,10 +174,16 @@ def previous_decision(watched: WatchedMonth) -> MonitoringDecision | None:
 
 def circumstances_of(watched: WatchedMonth) -> Circumstances:
     """What is possible now; an order that cannot be read is taken for one that holds."""
-    release = watched.release.id if watched.release else ""
+    release, before = watched.release.id if watched.release else "", previous_decision(watched)
+    trained = before.last_training if before else None
+    known = Circumstances(
+        release=release,
+        can_roll_back=len(watched.standing) > 1,
+        was_refused=trained is not None and not release.startswith(trained),  # a release has its month in its name
+    )
     try:
         order = read_order(watched.root)
     except ReleaseError:
-        return Circumstances(release=release, can_roll_back=len(watched.standing) > 1)
+        return known
     passed = order is None or gate_passed_since(watched.root, watched.releases, order.generation).passed
-    return Circumstances(release=release, can_roll_back=len(watched.standing) > 1, gate_passed=passed)
+    return replace(known, gate_passed=passed)

@@ -16,13 +16,14 @@ from pipeline.encoding import Encoding
 from pipeline.gate_rules import GateRules
 from pipeline.labels import matured
 from pipeline.release import Release
-from pipeline.scored import ScoredMonth
+from pipeline.scored import ScoredMonth, evenly
 from pipeline.splits import labelled_rows
 from pipeline.wording import money_figure, number
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+LOOKED_AT_ROWS = 3_000  # of the month, to tell how its customers differ from the labelled ones
 LABELLED_MONTHS = 3  # the newest: what was true half a year ago may not be
 
 
@@ -34,7 +35,8 @@ def estimate_month(watched: WatchedMonth) -> Estimate | None:
     if labelled is None or not 0 < labelled.churned.mean() < 1:
         return None
     scored = watched.scored
-    month = Unlabelled(scored.probability, scored.payoffs, _encoded(watched.release, scored), scored.budget)
+    some = ScoredMonth(scored.key, evenly(scored.features, LOOKED_AT_ROWS), watched.release)
+    month = Unlabelled(scored.probability, scored.payoffs, _encoded(watched.release, some), scored.budget)
     return pape(labelled, month, seed=watched.settings.seed)
 
 

@@ -70,8 +70,12 @@ def reference_for(dataset: Dataset, lake: Lake, keys: Sequence[str], scorer: Sco
         tables = list(pool.map(lambda key: _scores(dataset, lake, key, scorer), newest))
     names = sorted({name for table in tables for name in table})
     scores = [score_sketch(table, names, key=key) for table, key in zip(tables, newest, strict=True)]
-    usual = _usual(scores)
-    return Reference(_usual(features), replace(usual, thresholds=_of_levels(usual.thresholds)))
+    usual, known = _usual(scores), _usual(features)
+    ours = {feature.name for feature in dataset.features if feature.is_own_action}
+    return Reference(
+        replace(known, thresholds=_without(known.thresholds, ours)),
+        replace(usual, thresholds=_of_levels(usual.thresholds)),
+    )
 
 
 def reference_of_run(run: Run) -> dict[str, Any]:
@@ -132,6 +136,15 @@ def _scores(dataset: Dataset, lake: Lake, key: str, scorer: Scorer) -> dict[str,
 
 def _usual(months: Sequence[Sketch]) -> Usual:
     return Usual(tuple(months), thresholds_of(months))
+
+
+def _without(thresholds: DriftThresholds, names: set[str]) -> DriftThresholds:
+    """No alarm for these fields, nor for a pair that has one of them."""
+    kept = {
+        channel: {name: limit for name, limit in limits.items() if not names & set(name.split("~"))}
+        for channel, limits in thresholds.values.items()
+    }
+    return replace(thresholds, values=kept)
 
 
 def _of_levels(thresholds: DriftThresholds) -> DriftThresholds:

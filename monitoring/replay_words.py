@@ -42,7 +42,7 @@ def verdict(outcome: Outcome, hindsight: Hindsight) -> str:
     """The verdict in a sentence, with figures and intervals."""
     share, more = outcome.values.share, outcome.values.more
     trained = sum(month.is_trained for month in outcome.months)
-    earned = f"This pipeline earned {percent(share.value)} ({percent_range(share)}) of what the truth could"
+    earned = f"This pipeline earned {percent(share.value)} ({percent_range(share)}) of the best possible"
     never, monthly = (compared(more[way], outcome.currency) for way in (NEVER, MONTHLY))
     return f"{earned}, {never} {NEVER} and {monthly} {MONTHLY}; it {trainings(trained)}, and {alarms(hindsight)}."
 

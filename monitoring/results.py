@@ -156,12 +156,17 @@ def _badly_calibrated(watched: WatchedMonth, result: Result) -> list[Evidence]:
     if found is None:
         return []
     slope, intercept = found.slope, found.intercept
-    is_off = (slope.high < 1 and slope.value < SLOPE_LOW) or (slope.low > 1 and slope.value > SLOPE_HIGH)
-    is_off |= not intercept.low <= 0 <= intercept.high and abs(intercept.value) > MOST_INTERCEPT
-    if not is_off:
+    is_steep = not SLOPE_LOW <= slope.value <= SLOPE_HIGH and _strays(slope, 1.0)
+    is_moved = abs(intercept.value) > MOST_INTERCEPT and _strays(intercept, 0.0)
+    if not (is_steep or is_moved):
         return []
     says = f"{result.snapshot}: calibration slope {figure(slope, 2)}, intercept {figure(intercept, 2)}"
     return [Evidence(watched.key, "calibration_drift", says, result.overall.release)]
+
+
+def _strays(found: Interval, promised: float) -> bool:
+    """Whether a figure is further from what was promised than chance would have it."""
+    return bool(abs(found.value - promised) > NEWS_Z * _sd(found))
 
 
 def _sd(interval: Interval) -> float:

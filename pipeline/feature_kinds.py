@@ -37,6 +37,7 @@ class Feature:
         in_model: False for a figure that the economics needs and the models must not see.
         direction: +1 where more of it may never mean less risk, -1 for the opposite, 0 where nobody can say.
         action: what a retention agent should do when this is the strongest reason.
+        is_own_action: whether it tells what we did to the customer: it moves when our campaigns do, which is no drift.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Feature:
     in_model: bool = True
     direction: Literal[-1, 0, 1] = 0
     action: str = ""
+    is_own_action: bool = False
 
     def field(self, table: Table) -> Field:
         """How the feature looks from outside, derived from the columns it reads."""

@@ -14,7 +14,7 @@ from pipeline.lake import Lake
 from pipeline.simulator.scenarios import Event
 
 FILE = ("replay", "outcome.json")
-NEVER, PIPELINE, MONTHLY, BEST = "never retrained", "this pipeline", "retrained every month", "the truth"
+NEVER, PIPELINE, MONTHLY, BEST = "never retrained", "this pipeline", "retrained every month", "the best possible"
 WAYS = (NEVER, PIPELINE, MONTHLY, BEST)
 """The ways of running the company, as they are named in the file."""
 BY_RULE = "rule"

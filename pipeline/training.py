@@ -29,6 +29,9 @@ TRUSTED_TYPES: tuple[str, ...] = (  # what MLflow's copy of a model may contain 
 CALIBRATION_FOLD = 5  # where there is no time, one row in so many is kept for the calibration
 
 
+SHORTER_MONTHS = (6, 3, 1)
+
+
 @dataclass(frozen=True)
 class FittedRung:
     """A rung, ready to be judged. `estimator` is sklearn's object (None for the rule), for MLflow and for the gate."""
@@ -68,7 +71,7 @@ def _histories(split: Split, settings: Settings) -> Iterator[Split]:
     """The split as it is, and with the newest months only of its training part."""
     yield split
     months = split.snapshots
-    for count in settings.training_windows:
+    for count in SHORTER_MONTHS if settings.shorter_histories else ():
         if count < len(months):
             kept = split.train["snapshot"].isin(months[-count:])
             yield replace(split, train=split.train[kept].reset_index(drop=True))

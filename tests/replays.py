@@ -120,12 +120,12 @@ def values(keys: Sequence[str], better_from: int) -> dict[str, Any]:
         "never retrained": never,
         "this pipeline": pipeline,
         "retrained every month": monthly,
-        "the truth": truth,
+        "the best possible": truth,
     }
     total = {way: sum(each) for way, each in profit.items()}
     earned = total["this pipeline"]
     more = {way: interval(earned - total[way], 1_100.0) for way in total if way != "this pipeline"}
-    share = interval(earned / total["the truth"], 0.02)
+    share = interval(earned / total["the best possible"], 0.02)
     return {"months": list(keys), "profit": profit, "total": total, "share": share, "more": more}
 
 

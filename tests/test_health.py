@@ -32,7 +32,8 @@ def health(**changes: float | None) -> TableHealth:
         ({"quarantined_share": 0.019}, None, ""),
         ({"quarantined_share": 0.03}, "quarantine", "3.0 % of the rows are in quarantine, usually 0.4 %"),
         ({"quarantined_share": 0.03, "usual_quarantined_share": 0.02}, None, ""),
-        ({"days_silent": 4.5}, "volume", "no row for the last 4.5 days of the month, before at most 1.0"),
+        ({"days_silent": 7.9}, None, ""),
+        ({"days_silent": 8.5}, "volume", "no row for the last 8.5 days of the month, before at most 1.0"),
         ({"days_silent": 25.0, "usual_days_silent": 24.0}, None, ""),  # calls are made when a month begins
         ({"days_silent": None}, None, ""),
     ],

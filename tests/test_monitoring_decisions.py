@@ -94,6 +94,13 @@ def test_a_training_is_given_time_to_show() -> None:
     assert decisions[1].reasons[-1] == "the training of 2025-03 must show first"
 
 
+def test_a_training_that_the_gate_refused_is_tried_again_as_long_as_the_evidence_lasts() -> None:
+    lost = [Evidence(month, "realised_loss", "it loses") for month in ("2025-03", "2025-04")]
+    first = decide("2025-03", lost)
+    again = decide("2025-04", lost, first, circumstances=Circumstances(was_refused=True))
+    assert (first.starts_training, again.starts_training, again.last_training) == (True, True, "2025-04")
+
+
 def test_watching_ends_after_two_quiet_months() -> None:
     decisions = played({"2025-03": ["quarantine"]}, months_after("2025-03", 4))
     assert [d.action for d in decisions] == [Action.WATCH, Action.WATCH, Action.NOTHING, Action.NOTHING]

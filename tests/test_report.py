@@ -26,6 +26,7 @@ from pipeline.bootstrap import Interval
 from pipeline.datasets.registry import load_dataset
 from pipeline.errors import SourceError
 from pipeline.plot_sheets import NARROW, WIDE, key_rows
+from pipeline.plot_style import DPI
 from pipeline.replay_estimates import estimator_error
 from pipeline.replay_outcome import WAYS, Outcome, outcome_of
 from pipeline.settings import Settings
@@ -94,7 +95,7 @@ def without(found: dict[str, Any], *names: str) -> dict[str, Any]:
 def test_the_page_says_what_it_came_to_in_one_sentence() -> None:
     _, page = page_of(competitor())
     assert (
-        "This pipeline earned 85.4 % (83.4 to 87.4 %) of what the truth could, 9,023 USD (7,923 to 10,123) more than "
+        "This pipeline earned 85.4 % (83.4 to 87.4 %) of the best possible, 9,023 USD (7,923 to 10,123) more than "
         "never retrained and 2,602 USD (1,502 to 3,702) more than retrained every month; it trained 3 times, and 6 "
         "months raised alarms, 3 of them falsely (1.5 a year)."
     ) in page.said
@@ -185,7 +186,7 @@ def test_without_a_replay_the_error_says_how_to_play_one(tmp_path: Path) -> None
     ("broken", "said"),
     [
         (lambda found: found["months"][1].pop("served_by"), r"months\.1\.served_by: Field required"),
-        (lambda found: found["values"]["profit"]["the truth"].pop(), "4 months, and profit of"),
+        (lambda found: found["values"]["profit"]["the best possible"].pop(), "4 months, and profit of"),
         (lambda found: found.update(months=None), "months: TypeError"),
         (lambda found: found["months"][1]["realised"].update({"2025-01": {}}), "months: KeyError"),
         (lambda found: found.pop("values"), "values: Field required"),
@@ -273,7 +274,7 @@ def test_pictures_are_as_wide_as_their_sheet_and_light(found: dict[str, Any], tm
     settings = written(found, tmp_path)
     report = made_report(load_dataset(settings), settings)
     for picture in (report.course, report.estimates):
-        for png, width in ((picture.wide, 1440), (picture.narrow, 720)):
+        for png, width in ((picture.wide, 9 * DPI), (picture.narrow, 4.5 * DPI)):
             assert png[:8] == b"\x89PNG\r\n\x1a\n"
             assert struct.unpack(">I", png[16:20]) == (width,)
             assert len(png) < 80_000

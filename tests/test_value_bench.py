@@ -57,7 +57,7 @@ def test_a_row_without_truth_is_an_error_and_not_a_zero() -> None:
         capture(TRUTH.iloc[1:], rule=LawScorer("rule", FIELDS))
 
 
-ALLOWED_TO_READ = ("pipeline/value_bench.py", "pipeline/simulator/", "monitoring/bench")
+ALLOWED_TO_READ = ("pipeline/value_bench.py", "pipeline/value_replay.py", "pipeline/simulator/", "monitoring/bench")
 ALLOWED_TO_MEASURE = ("assets/bench", "assets/cli")  # what `churn bench` is made of
 
 
@@ -93,3 +93,5 @@ def test_no_module_but_the_benchmark_and_the_simulator_names_the_truth() -> None
 def test_nothing_that_makes_judges_or_serves_a_model_imports_the_benchmark() -> None:
     importing = {path for path, tree in modules() if any("value_bench" in word for word in words(tree))}
     assert {path for path in importing if not path.startswith(ALLOWED_TO_MEASURE)} == set()
+    valuing = {path for path, tree in modules() if any("value_replay" in word for word in words(tree))}
+    assert valuing == {"assets/replay.py"}  # which plays what a real company would live

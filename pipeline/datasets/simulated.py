@@ -254,7 +254,10 @@ ABOUT_SUPPORT = (
         action="Have the open ticket solved before calling.",
     ),
     DaysSince(
-        name="days_since_contact", table="retention_contacts", description="since the last call of a retention campaign"
+        name="days_since_contact",
+        table="retention_contacts",
+        description="since the last call of a retention campaign",
+        is_own_action=True,
     ),
 )
 
