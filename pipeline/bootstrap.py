@@ -79,9 +79,7 @@ def percentile_interval(value: float, rounds: FloatArray, *, looks: int = 1, rec
     return Interval(float(value), float(low), float(high))
 
 
-def bootstrap(
-    statistics: Sequence[Statistics], customers: int, *, rounds: int, seed: int, threads: int = 2
-) -> Draws:
+def bootstrap(statistics: Sequence[Statistics], customers: int, *, rounds: int, seed: int, threads: int = 2) -> Draws:
     """Every figure on the data as it is and on `rounds` draws of its `customers`.
 
     Each of the `statistics` is computed whole in one of the `threads`, so that their number changes no figure.
