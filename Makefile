@@ -10,12 +10,13 @@ help: ## list these commands
 
 setup: .venv/ready ## install the locked packages and the `churn` command into .venv
 
-# uv comes from the same lock, checked by its hash, and installs the rest in seconds; pip can do it too, in minutes
+# uv comes from the same lock, checked by its hash, and installs the rest in seconds; pip can do it too, in minutes.
+# Packages are compiled now, once: they are many, and a command would spend half of its start on that
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	awk '/^uv==/{found=1} found{print} found && !/\\$$/{exit}' requirements.lock > .venv/uv.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.txt
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock \
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock \
 		|| $(BIN)/pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@

@@ -70,12 +70,11 @@ def _matured_labels(work: Work) -> dg.AssetsDefinition:
         code_version=code_version("labels", "population", "engine", declared=dataset.label),
     )
     def matured_labels(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        from pipeline.labels import build_labels, newly_matured
+        from pipeline.labels import newly_matured, write_labels
         from pipeline.profile import churn_rates
 
         keys = {snapshot: key for key in context.partition_keys for snapshot in newly_matured(dataset, key)}
-        for snapshot, key in keys.items():
-            work.lake.write(build_labels(dataset, work.lake, snapshot, key), "labels", "customers", snapshot)
+        write_labels(dataset, work.lake, keys, work.settings.threads)
         rates = churn_rates(work.lake, list(keys))
         rows = sum(rate["customers"] for rate in rates)
         return dg.MaterializeResult(metadata={"dagster/row_count": rows, "snapshots": table_of(rates)})

@@ -1,6 +1,7 @@
 """What happened after a snapshot, once enough time has passed to know it."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import ibis.expr.types as ir
@@ -45,6 +46,17 @@ def build_labels(dataset: Dataset, lake: Lake, snapshot_key: str, run_key: str) 
     with opened(dataset, lake, first_keys, run_key) as tables:
         as_of, now = calendar.as_of(snapshot_key), calendar.as_of(run_key)
         return sorted_rows(labels_as_of(dataset, tables, as_of, now))
+
+
+def write_labels(dataset: Dataset, lake: Lake, known_in: Mapping[str, str], threads: int) -> None:
+    """Build and write the labels of several snapshots, `threads` at a time, each as known in its month of `known_in`."""
+
+    def write(snapshot_key: str) -> None:
+        rows = build_labels(dataset, lake, snapshot_key, known_in[snapshot_key])
+        lake.write(rows, "labels", "customers", snapshot_key)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(write, known_in))  # the list raises what a thread raised
 
 
 def labels_as_of(dataset: Dataset, tables: Mapping[str, ir.Table], as_of: datetime, now: datetime) -> ir.Table:

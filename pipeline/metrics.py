@@ -97,7 +97,13 @@ def drawn_metrics(
         for group, inside in (groups or {}).items():
             statistics += _group_statistics((*group, name), rows.only(inside), p[inside])
     statistics += [_size_statistics(group, rows.only(inside)) for group, inside in (groups or {}).items()]
-    drawn = bootstrap(statistics, rows.customers, rounds=settings.bootstrap_rounds, seed=settings.seed)
+    drawn = bootstrap(
+        statistics,
+        rows.customers,
+        rounds=settings.bootstrap_rounds,
+        seed=settings.seed,
+        threads=settings.threads,
+    )
     return with_empulse(drawn, rows, scores, economics)
 
 

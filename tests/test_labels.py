@@ -8,7 +8,7 @@ from upath import UPath
 from pipeline.calendar import Monthly
 from pipeline.errors import NotMatureError
 from pipeline.label_kinds import EventLabel, InactivityLabel
-from pipeline.labels import build_labels, matured, newly_matured
+from pipeline.labels import build_labels, matured, newly_matured, write_labels
 from pipeline.lake import Lake
 from tests.little_company import CANCELLED, ROWS, file_by_month, little_company
 
@@ -26,6 +26,15 @@ def test_only_a_cancellation_within_the_horizon_counts(lake: Lake) -> None:
     # 1 April + 28 days is 29 April 00:00: b leaves on the 10th, a on the 29th, which is one instant too late
     labels = build_labels(DATASET, lake, "2024-03", "2024-04")
     assert dict(zip(*labels.to_pydict().values(), strict=True)) == {"a": False, "b": True, "d": False}
+
+
+def test_labels_of_several_snapshots_are_those_of_each_alone(lake: Lake) -> None:
+    known_in = {"2024-02": "2024-03", "2024-03": "2024-04"}
+    write_labels(DATASET, lake, known_in, threads=2)
+    for snapshot, month in known_in.items():
+        assert lake.read("labels", "customers", snapshot).equals(build_labels(DATASET, lake, snapshot, month))
+    with pytest.raises(NotMatureError):
+        write_labels(DATASET, lake, {"2024-03": "2024-03"}, threads=2)
 
 
 def test_a_label_is_refused_before_its_horizon_has_passed(lake: Lake) -> None:
