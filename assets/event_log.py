@@ -30,10 +30,20 @@ class OpenSqliteEventLog(ConsolidatedSqliteEventLogStorage):
         # a file that stays open is not seen to change, so the web server asks for news instead of waiting for them
         return SqlPollingEventWatcher(self)
 
+    @cached_property
+    def _seen_tables(self) -> set[str]:
+        return set()
+
     @contextmanager
     def _connect(self) -> Iterator[sa.Connection]:
         with self._engine.begin() as connection:
             yield connection
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether there is such a table; one that was seen stays, and Dagster asks with each event."""
+        if table_name not in self._seen_tables and super().has_table(table_name):
+            self._seen_tables.add(table_name)
+        return table_name in self._seen_tables
 
     def watch(self, run_id: str, cursor: str | None, callback: Callable[..., Any]) -> None:
         """Call `callback` for each event of a run after `cursor`."""

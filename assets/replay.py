@@ -36,11 +36,12 @@ if TYPE_CHECKING:
 
 FOLDER = "replay"
 BEGUN = "begun.json"
-QUICK = {  # pages and records that nobody reads of months that are played, and messages that would alarm somebody
+QUICK = {  # without pages and records that nobody reads of months that are played, or messages that alarm somebody
     "data_docs": False,
     "mlflow": False,
     "webhook_url": None,
     "smtp_url": None,
+    "search_candidates": 2,
 }
 
 

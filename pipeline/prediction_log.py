@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SPOOL_NAME = "predictions"
 ROWS_AT_ONCE = 5_000
+BATCH_COLUMNS = ("customer_id", "probability", "contact", "decision_reason", "release", "served_by")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +144,7 @@ def read_predictions(
 
 
 def read_batch(engine: "sa.Engine", dataset: str, snapshot: str) -> "pd.DataFrame":
-    """What the newest batch said of each customer of a snapshot: everything but the features, which the lake has.
+    """What the newest batch said of each customer of a snapshot: the columns of `BATCH_COLUMNS`.
 
     Where a month was scored by several releases, customers are called from the list that was written last.
     """
@@ -153,7 +154,7 @@ def read_batch(engine: "sa.Engine", dataset: str, snapshot: str) -> "pd.DataFram
     create_if_missing(engine, table)
     same = (table.c.dataset == dataset) & (table.c.snapshot == snapshot) & (table.c.source == "batch")
     newest = sa.select(sa.func.max(table.c.predicted_at)).where(same).scalar_subquery()
-    columns = [column for column in table.columns if column.name != "features"]
+    columns = [table.c[name] for name in BATCH_COLUMNS]
     return _frame(engine, sa.select(*columns).where(same, table.c.predicted_at == newest).order_by(table.c.customer_id))
 
 
