@@ -103,22 +103,39 @@ def monitoring_cost(*, as_json: AsJson = False) -> None:
 
 
 @app.command(name="all")
-def measure_all(*, telco: bool = True) -> None:
-    """Run every dataset and every measurement, and write the results into the README.
+def measure_all(*, telco: bool = True, production: bool = True, retail: Retail = None) -> None:
+    """Run every dataset and every measurement, and write the results into the README; about half an hour.
 
     Args:
         telco: whether to include the telco table, which needs its CSV (CHURN_TELCO_PATH) or a network.
+        production: whether to replay months of production and to judge the drift rules as well, most of the time.
+        retail: the Online Retail table, for null months with the shapes of real customers.
     """
     from assets.benchmarks import measure_everything
     from assets.readme import results, write_section
 
     summaries, goals = measure_everything(["simulated", *(["telco"] if telco else []), "tv"])
     write_section("results", results(summaries, goals))
-    Console().print(results(summaries, goals), markup=False, highlight=False)
+    if production:
+        _measure_production(retail)
+
+
+def _measure_production(retail: Path | None) -> None:
+    from assets.bench_monitoring import monitor_goals
+    from assets.readme import of_production, write_section
+    from assets.replay_bench import replay_goals
+    from assets.terminal import progress_bar
+
+    with progress_bar(is_quiet=False) as progress:
+        replays = replay_goals(with_dataset(None), progress=progress)
+    with progress_bar(is_quiet=False) as progress:
+        rules = monitor_goals(retail, is_quick=False, progress=progress)
+    write_section("production", of_production(replays, rules))
 
 
 def _told(measure: Callable[[], dict[str, Any]], as_json: bool, table: RenderableType | None = None) -> None:
-    measured = measure()
+    with Console(stderr=True, quiet=as_json).status("measuring"):
+        measured = measure()
     if as_json:
         print(json.dumps(measured, indent=2))  # noqa: T201
     else:

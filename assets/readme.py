@@ -12,6 +12,7 @@ from pipeline.calendar import SNAPSHOT
 from pipeline.errors import ChurnError
 from pipeline.lake import write_atomically
 
+DRIFT_SIZE = 10_000
 README = Path(__file__).resolve().parents[1] / "README.md"
 
 
@@ -31,6 +32,58 @@ def write_section(name: str, content: str, readme: Path = README) -> None:
 def results(summaries: Sequence[Mapping[str, Any]], goals: Mapping[str, Mapping[str, Any]]) -> str:
     """Every dataset's rungs with intervals and verdict, then every goal with the command that measured it."""
     return "\n\n".join([*(_of_dataset(summary) for summary in summaries), _goals(goals)])
+
+
+def of_production(replays: Mapping[str, Any], rules: Mapping[str, Any]) -> str:
+    """What replayed months came to, and how drift rules did on the same made-up months, each with its goals."""
+    head = (
+        f"24 months of {replays['customers']:,} customers, seed {replays['seed']}, which nothing was tuned on. "
+        "`churn bench replay`"
+    )
+    table = [
+        "| scenario | of the best possible | more than never trained again | trainings | false alarms a year | found |",
+        "|---|---|---|---|---|---|",
+        *(_of_scenario(name, outcome) for name, outcome in replays["scenarios"].items()),
+    ]
+    judged = [
+        row for row in rules["rows"] if row["world"] == "seasonal and jittering" and row["customers"] == DRIFT_SIZE
+    ]
+    drift = [
+        f"Drift rules on the same made-up months of {DRIFT_SIZE:,} customers, with a season and with chance. "
+        "`churn bench monitors`",
+        "",
+        "| rule | false alarms a year | of the faults found within a month |",
+        "|---|---|---|",
+        *(_of_rule(row) for row in judged),
+    ]
+    goals = _goals({"churn bench replay": replays})
+    met = sum(goal["met"] for goal in rules["goals"])
+    said = f"`churn bench monitors` meets {met} of its {len(rules['goals'])} goals."
+    return "\n".join([head, "", *table, "", goals, "", *drift, "", said])
+
+
+def _of_scenario(name: str, outcome: Mapping[str, Any]) -> str:
+    values, hindsight, months = outcome["values"], outcome["hindsight"], outcome["months"]
+    share, more = values["share"], values["more"]["never retrained"]
+    trained = sum(month["decision"]["starts_training"] for month in months)
+    found = hindsight["events_found"]
+    events = (
+        f"{found} of {found + hindsight['events_missed']}" if found + hindsight["events_missed"] else "nothing to find"
+    )
+    cells = (
+        f"`{name}`",
+        f"{100 * share['value']:.1f} % ({100 * share['low']:.1f} to {100 * share['high']:.1f})",
+        f"{more['value']:,.0f} ({more['low']:,.0f} to {more['high']:,.0f}) {outcome['currency']}",
+        str(trained),
+        f"{hindsight['false_alarms_a_year']:.1f}",
+        f"{hindsight['events_found']} of {events}" if events else "nothing to find",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _of_rule(row: Mapping[str, Any]) -> str:
+    found = list(row["found"].values())
+    return f"| {row['rule'].replace('_', ' ')} | {row['false_alarms']:.1f} | {100 * sum(found) / len(found):.0f} % |"
 
 
 def _of_dataset(summary: Mapping[str, Any]) -> str:
