@@ -49,7 +49,7 @@ def build_labels(dataset: Dataset, lake: Lake, snapshot_key: str, run_key: str) 
 
 
 def write_labels(dataset: Dataset, lake: Lake, known_in: Mapping[str, str], threads: int) -> None:
-    """Build and write the labels of several snapshots, `threads` at a time, as known in their months of `known_in`."""
+    """Build and write labels, `threads` snapshots at a time; `known_in` gives the month in which each is known."""
 
     def write(snapshot_key: str) -> None:
         rows = build_labels(dataset, lake, snapshot_key, known_in[snapshot_key])
