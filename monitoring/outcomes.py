@@ -54,10 +54,10 @@ def matured_outcomes(dataset: Dataset, lake: Lake, engine: "sa.Engine", release:
     scored = scored_month(lake, release, key)
     labels = lake.read("labels", "customers", key).to_pandas().set_index("customer_id")
     log = log.set_index("customer_id").reindex(scored.customers)
-    known = log["probability"].notna().to_numpy() & np.isin(scored.customers, labels.index.to_numpy())
-    churned = labels["churned"].reindex(scored.customers).to_numpy()
+    churned = labels["churned"].reindex(scored.customers)
+    known = (log["probability"].notna() & churned.notna()).to_numpy()
     kept = ScoredMonth(key, scored.features.filter(known), release)
-    return Matured(_outcomes(log[known], kept, churned[known].astype(bool)), kept)
+    return Matured(_outcomes(log[known], kept, churned.to_numpy()[known].astype(bool)), kept)
 
 
 def _outcomes(log: "pd.DataFrame", scored: ScoredMonth, churned: NDArray[np.bool_]) -> Outcomes:
