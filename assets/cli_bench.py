@@ -43,7 +43,7 @@ def serving(*, dataset: DatasetName = None, as_json: AsJson = False) -> None:
 
 
 @app.command
-def replay(*, customers: int = 20_000, as_json: AsJson = False) -> None:
+def replay(*, customers: int = 10_000, as_json: AsJson = False) -> None:
     """Two years of production in worlds that nothing was tuned on: what was earned, alarmed and trained.
 
     Args:

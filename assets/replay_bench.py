@@ -12,7 +12,7 @@ from pipeline.settings import Settings
 SEED = 11  # the scenarios were made with another one
 SCENARIOS = ("calm", "price_rise", "competitor")
 GOAL_SHARE, GOAL_TRAININGS_A_YEAR, GOAL_SECONDS = 0.90, 2.0, 120.0
-QUICK_CUSTOMERS, CUSTOMERS = 5_000, 20_000
+QUICK_CUSTOMERS, CUSTOMERS = 5_000, 10_000
 
 Told = Callable[[str, int, int], None]
 

@@ -88,9 +88,10 @@ class Trigger:
 class DecisionRules:
     """Which evidence leads to what.
 
-    Money decides what is stopped, and money that was lost decides at once. What was only estimated, or only looks
-    different, leads to a new training, which the gate will judge. Damage to the data is nothing a model can learn away:
-    it is watched, and mended at the source.
+    Money decides what is stopped, and money that was lost decides at once. What was only estimated leads to a new
+    training, which the gate will judge. Customers or scores that only look different are watched: where they cost
+    money, the estimate says so, and a model that knows them already has nothing to learn. Damage to the data is nothing
+    a model can learn away: it is watched, and mended at the source.
     """
 
     triggers: tuple[Trigger, ...] = (
@@ -101,8 +102,6 @@ class DecisionRules:
         Trigger("realised_below_estimate", Action.RETRAIN),
         Trigger("estimated_loss", Action.RETRAIN, times=2, months=3),
         Trigger("calibration_drift", Action.RETRAIN, times=2, months=3),
-        Trigger("score_drift", Action.RETRAIN, times=2, months=3),
-        Trigger("drift", Action.RETRAIN, times=2, months=3),
         Trigger("stale_model", Action.RETRAIN),
         *(
             Trigger(kind, Action.WATCH)

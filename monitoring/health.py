@@ -52,7 +52,8 @@ class TableHealth:
 def table_health(dataset: Dataset, lake: Lake, key: str) -> list[TableHealth]:
     """How each table of a month arrived."""
     before = [month for month in dataset.calendar.keys() if month < key][-MONTHS_BEFORE:]
-    return [_health(dataset, lake, table.name, key, before) for table in dataset.tables]
+    ours = {feature.table for feature in dataset.features if feature.is_own_action}  # they follow our campaigns
+    return [_health(dataset, lake, table.name, key, before) for table in dataset.tables if table.name not in ours]
 
 
 def health_evidence(found: Sequence[TableHealth], key: str) -> list[Evidence]:

@@ -21,13 +21,12 @@ from numpy.typing import NDArray
 
 from monitoring.figures import intervals_as_dict
 from pipeline.bootstrap import Draws, Interval
+from pipeline.control_group import representative_places
 from pipeline.economics import FloatArray, Payoffs
 from pipeline.holdout import canonical_order, checked_probability, holdout_of
 from pipeline.metrics import drawn_metrics, metrics_of
 from pipeline.settings import Settings
-from pipeline.splits import hashed_shares
 
-SALT = "control group copies"
 FEWEST_LEFT_ALONE = 30
 OVERALL = "all"
 MODEL = "model"
@@ -136,16 +135,7 @@ def realised(
 
 def honest_rows(outcomes: Outcomes) -> NDArray[np.int64]:
     """Places of the rows to judge by, the control group's as often as they stand for; for one release and month."""
-    selected, left_alone = np.flatnonzero(outcomes.selected), np.flatnonzero(outcomes.left_alone)
-    others = np.flatnonzero(~outcomes.selected)
-    if len(left_alone) == 0:
-        return others
-    copies, more = divmod(len(selected), len(left_alone))
-    by_lot = left_alone[
-        np.argsort(hashed_shares([str(name) for name in outcomes.customer[left_alone]], SALT), kind="stable")
-    ]
-    times = copies + (np.arange(len(by_lot)) < more)
-    return np.concatenate([others, np.repeat(by_lot, times)])
+    return representative_places(outcomes.customer, outcomes.selected, outcomes.contacted)
 
 
 def _realised(

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from pipeline.declaration import Dataset
 from pipeline.economics import contacts
+from pipeline.hashing import hashed_shares
 from pipeline.lake import Lake, write_atomically
 from pipeline.policy import Decisions, decided
 from pipeline.prediction_log import Prediction
 from pipeline.reasons import REASONS, strongest_reasons, suggested_action
 from pipeline.release import Release
 from pipeline.scored import ScoredMonth, scored_month
-from pipeline.splits import hashed_shares
 from pipeline.spreadsheet import as_csv
 
 HOLDOUT_SHARE = 0.1  # of the contacts: a year of them shows the effect, at a tenth of the campaign's profit

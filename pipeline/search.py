@@ -20,9 +20,9 @@ from pipeline.declaration import Dataset
 from pipeline.economics import FloatArray
 from pipeline.encoding import model_fields
 from pipeline.feature_kinds import Field
+from pipeline.hashing import hashed_shares
 from pipeline.scoring import RungName
 from pipeline.settings import Settings
-from pipeline.splits import hashed_shares
 
 INVERSE_PENALTIES = (0.3, 1.0, 0.1, 3.0, 0.03, 10.0, 0.01)
 FIRST_TREES: tuple[Mapping[str, Any], ...] = (  # what has done best on very different data, tried before anything drawn

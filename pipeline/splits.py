@@ -1,17 +1,16 @@
 """Which rows a model learns from, is calibrated on and is judged by."""
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from pipeline.calendar import SingleSnapshot, month_after
+from pipeline.control_group import representative, without_called
 from pipeline.declaration import Dataset
 from pipeline.errors import ChurnError
+from pipeline.hashing import hashed_shares
 from pipeline.labels import matured
 from pipeline.lake import Lake
 from pipeline.settings import Settings
@@ -52,8 +51,11 @@ def split_of(dataset: Dataset, lake: Lake, run_key: str, settings: Settings) -> 
     if isinstance(dataset.calendar, SingleSnapshot):
         return _with_both_outcomes(by_customer(labelled_rows(dataset, lake, dataset.calendar.keys()), settings.seed))
     months = split_months(dataset, run_key, settings)
-    parts = (labelled_rows(dataset, lake, keys) for keys in (months.train, months.calibration, months.test))
-    return _with_both_outcomes(Split(*parts))
+    train, calibration = (
+        labelled_rows(dataset, lake, keys, only=without_called) for keys in (months.train, months.calibration)
+    )
+    test = labelled_rows(dataset, lake, months.test, only=representative)
+    return _with_both_outcomes(Split(train, calibration, test))
 
 
 def split_months(dataset: Dataset, run_key: str, settings: Settings) -> Months:
@@ -80,12 +82,15 @@ def split_months(dataset: Dataset, run_key: str, settings: Settings) -> Months:
     )
 
 
-def labelled_rows(dataset: Dataset, lake: Lake, keys: Sequence[str]) -> pd.DataFrame:
-    """Features joined to labels, sorted by snapshot and customer."""
+def labelled_rows(
+    dataset: Dataset, lake: Lake, keys: Sequence[str], *, only: Callable[[pa.Table, Lake, str], pa.Table] | None = None
+) -> pd.DataFrame:
+    """Features joined to labels, sorted by snapshot and customer; `only` says which rows of a month are wanted."""
     parts = []
     for key in keys:
         features, labels = lake.read("features", "customers", key), lake.read("labels", "customers", key)
         joined = features.join(labels, "customer_id", join_type="inner")
+        joined = joined if only is None else only(joined, lake, key)
         parts.append(joined.append_column("snapshot", pa.array([key] * len(joined), type=pa.string())))
     return as_frame(pa.concat_tables(parts), dataset).sort_values(["snapshot", "customer_id"], ignore_index=True)
 
@@ -106,16 +111,6 @@ def by_customer(rows: pd.DataFrame, seed: int) -> Split:
     place = hashed_shares(rows["customer_id"], seed)
     train, calibration = place < TRAIN_SHARE, place < TRAIN_SHARE + CALIBRATION_SHARE
     return Split(*(rows[part].reset_index(drop=True) for part in (train, calibration & ~train, ~calibration)))
-
-
-def hashed_shares(customers: Sequence[str] | pd.Series, seed: int | str) -> NDArray[np.float64]:
-    """A number in [0, 1) for each customer, the same in every process."""
-    salt = str(seed).encode()
-    return np.array([_hashed(customer, salt) for customer in customers])
-
-
-def _hashed(customer: str, salt: bytes) -> float:
-    return int.from_bytes(hashlib.blake2b(customer.encode(), digest_size=6, key=salt).digest(), "big") / 2**48
 
 
 def _sizes(settings: Settings) -> list[tuple[int, int]]:

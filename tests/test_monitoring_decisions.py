@@ -45,10 +45,16 @@ def test_a_quiet_month_leads_to_nothing() -> None:
     assert (after("2025-03").action, after("2025-03").reasons) == (Action.NOTHING, ())
 
 
-def test_drift_is_watched_once_and_learned_when_it_stays() -> None:
-    first, second = played({"2025-03": ["drift"], "2025-04": ["drift"]}, ["2025-03", "2025-04"])
+def test_an_estimated_loss_is_watched_once_and_learned_when_it_stays() -> None:
+    first, second = played({"2025-03": ["estimated_loss"], "2025-04": ["estimated_loss"]}, ["2025-03", "2025-04"])
     assert (first.action, second.action) == (Action.WATCH, Action.RETRAIN)
-    assert second.reasons == ("drift in 2025-04", "seen in 2 of the last 3 months")
+    assert second.reasons == ("estimated_loss in 2025-04", "seen in 2 of the last 3 months")
+
+
+def test_customers_who_only_look_different_are_watched_however_long() -> None:
+    months = months_after("2025-03", 4)
+    decisions = played({month: ["drift", "score_drift"] for month in months}, months)
+    assert {(each.action, each.starts_training) for each in decisions} == {(Action.WATCH, False)}
 
 
 def test_what_was_seen_before_and_not_in_the_latest_month_starts_nothing() -> None:
