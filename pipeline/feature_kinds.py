@@ -246,9 +246,19 @@ class Share(Feature):
 
 @dataclass(frozen=True, kw_only=True)
 class DaysSince(Feature):
-    """Days from the last row, or from the last value of a timestamp column, to the snapshot; missing if never."""
+    """Days from the last row, or from the last value of a timestamp column, to the snapshot; missing if never.
+
+    Args:
+        column: the timestamp to count from; by default when the row happened.
+        days: how far back is looked; what is longer ago is missing. Without it a record that began last year knows of
+            less than one that began long ago, so the feature drifts for as long as the records grow.
+    """
 
     column: str | None = None
+    days: int | None = None
+
+    def windows_days(self) -> tuple[int, ...]:
+        return () if self.days is None else (self.days,)
 
     def columns_read(self) -> tuple[str, ...]:
         named = () if self.column is None else (self.column,)

@@ -108,7 +108,10 @@ def _share(table: Table, rows: ir.Table, feature: Share, as_of: datetime) -> ir.
 def _days_since(table: Table, rows: ir.Table, feature: DaysSince, as_of: datetime) -> ir.Value:
     time = rows[feature.column or table.time_column]
     # a timestamp in the row may lie after the snapshot (a contract's end): only the past counts as "since"
-    last = time.max(where=met(rows, feature.where) & (time < as_of))
+    seen = met(rows, feature.where) & (time < as_of)
+    if feature.days is not None:
+        seen = seen & (time >= as_of - timedelta(days=feature.days))
+    last = time.max(where=seen)
     return ibis.literal(as_of, type="timestamp").delta(last, unit="second").cast("float64") / 86400.0
 
 
@@ -160,7 +163,9 @@ def _first_key(dataset: Dataset, table: Table, as_of: datetime) -> str:
 
 
 def _reach_days(feature: Feature) -> int | None:
-    """How far back a feature looks, in days; None where it sees all history."""
+    """How far back a feature looks, in days; None where it sees all history, or counts from a moment within a row."""
+    if isinstance(feature, DaysSince) and feature.column is not None:
+        return None
     return sum(feature.windows_days()) or None
 
 

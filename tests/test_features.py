@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from upath import UPath
 
 from pipeline.errors import SourceError
+from pipeline.feature_kinds import DaysSince
 from pipeline.features import build_features
 from pipeline.lake import Lake
-from tests.little_company import ROWS, day, file_by_month, little_company
+from tests.little_company import FEATURES, ROWS, day, file_by_month, little_company
 
 DATASET = little_company()
 
@@ -131,3 +132,16 @@ def _with(lake: Lake, planted: list[tuple[Any, ...]]) -> Any:
     from tests.little_company import PAYMENTS, rows_of
 
     return pa.concat_tables([lake.read("trusted", "payments", "2024-03"), rows_of(PAYMENTS, planted)])
+
+
+def test_what_is_longer_ago_than_a_feature_looks_back_is_missing(tmp_path: Path) -> None:
+    since = DaysSince(name="days_since_payment", table="payments", days=40)
+    company = little_company(features=tuple(f if f.name != since.name else since for f in FEATURES))
+    lake = Lake(UPath(tmp_path))
+    file_by_month(lake, company, ROWS)
+    found = build_features(company, lake, "2024-03").to_pylist()
+    # a paid last on 20 March; b on 20 January, 71 days before, and what was recorded in April is not known yet
+    assert {row["customer_id"]: row["days_since_payment"] for row in found if row["customer_id"] in "ab"} == {
+        "a": 12.0,
+        "b": None,
+    }

@@ -134,6 +134,7 @@ RETENTION_CONTACTS = Table(
     ),
 )
 
+HISTORY_DAYS = 92  # as much as the first snapshot has behind it, so that no feature grows with the records
 CANCELLED = Where("event", "==", "cancelled")
 FAILED = Where("status", "==", "failed")
 OPENED = Where("status", "==", "opened")
@@ -175,6 +176,7 @@ ABOUT_THE_SUBSCRIPTION = (
     DaysSince(
         name="days_since_renewal_offer",
         table="subscription_events",
+        days=HISTORY_DAYS,
         where=(Where("event", "==", "renewal_offered"),),
         description="the letter comes 60 days before the end",
         action="The contract is about to end: offer its renewal.",
@@ -182,6 +184,7 @@ ABOUT_THE_SUBSCRIPTION = (
     DaysSince(
         name="days_since_price_rise",
         table="subscription_events",
+        days=HISTORY_DAYS,
         where=(Where("event", "==", "price_raised"),),
         action="Explain the price rise; offer the old price for a year.",
     ),
@@ -227,6 +230,7 @@ ABOUT_MONEY = (
     DaysSince(
         name="days_since_failed_payment",
         table="payments",
+        days=HISTORY_DAYS,
         where=(FAILED,),
         action="Help with the payment: another card, another day of the month.",
     ),
@@ -250,12 +254,14 @@ ABOUT_SUPPORT = (
     DaysSince(
         name="days_since_ticket",
         table="support_tickets",
+        days=HISTORY_DAYS,
         where=(OPENED,),
         action="Have the open ticket solved before calling.",
     ),
     DaysSince(
         name="days_since_contact",
         table="retention_contacts",
+        days=HISTORY_DAYS,
         description="since the last call of a retention campaign",
         is_own_action=True,
     ),
