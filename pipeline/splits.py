@@ -51,11 +51,10 @@ def split_of(dataset: Dataset, lake: Lake, run_key: str, settings: Settings) -> 
     if isinstance(dataset.calendar, SingleSnapshot):
         return _with_both_outcomes(by_customer(labelled_rows(dataset, lake, dataset.calendar.keys()), settings.seed))
     months = split_months(dataset, run_key, settings)
-    train, calibration = (
-        labelled_rows(dataset, lake, keys, only=without_called) for keys in (months.train, months.calibration)
-    )
-    test = labelled_rows(dataset, lake, months.test, only=representative)
-    return _with_both_outcomes(Split(train, calibration, test))
+    train = labelled_rows(dataset, lake, months.train, only=without_called)
+    # a sigmoid fits best where most rows are, so the likeliest leavers must not be missing from its rows
+    later = (labelled_rows(dataset, lake, keys, only=representative) for keys in (months.calibration, months.test))
+    return _with_both_outcomes(Split(train, *later))
 
 
 def split_months(dataset: Dataset, run_key: str, settings: Settings) -> Months:
