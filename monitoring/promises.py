@@ -56,7 +56,7 @@ def estimate_evidence(watched: WatchedMonth, found: Estimate | None) -> list[Evi
     promised, margin = promised_profit(watched.release), GateRules().champion_margin_share
     expected = found.metrics["profit"]
     per_customer = expected.high / max(len(watched.scored), 1)
-    if per_customer >= (1 - margin) * promised.low:
+    if per_customer >= promised.low - margin * abs(promised.low):
         return []
     at_test = number(promised.value * len(watched.scored))
     says = (
