@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.alarms import tell
+from assets.jobs import LIFE_CYCLE
 from assets.monitoring import DECISION, WATCHERS
 from assets.work import RETRAIN, Work, now
 from pipeline.calendar import Monthly
@@ -39,7 +40,7 @@ def sensors(work: Work) -> list[dg.SensorDefinition]:
         minimum_interval_seconds=30,
     )
     def carry_out_decision(
-        context: dg.SensorEvaluationContext,  # noqa: ARG001  (Dagster gives it)
+        context: dg.SensorEvaluationContext,
         event: dg.EventLogEntry,
     ) -> dg.RunRequest | dg.SkipReason:
         """Tells people, orders who may answer, and starts the training that was asked for."""
@@ -48,7 +49,9 @@ def sensors(work: Work) -> list[dg.SensorDefinition]:
         key = str(event.get_dagster_event().partition)
         watched = WatchedMonth(work.dataset, work.settings, key)
         acted = act(watched)
-        if acted.starts_training and not watched.is_trained:
+        run = context.instance.get_run_by_id(event.run_id)
+        trains_itself = run is not None and run.job_name == LIFE_CYCLE
+        if acted.starts_training and not (watched.is_trained or trains_itself):
             return dg.RunRequest(run_key=f"{RETRAIN} {key}", partition_key=key)
         return dg.SkipReason("; ".join(acted.said) or "nothing has to be done")
 
@@ -59,9 +62,11 @@ def act(watched: "WatchedMonth") -> "Acted":
     """Carry out the decision of a month, and tell what is new; safe to repeat."""
     from monitoring.alerts import news_of_month
     from monitoring.decisions import DecisionRules
-    from monitoring.month import act_on_month, decision_of, evidence_of
+    from monitoring.month import act_on_month, decided_since, decision_of, evidence_of
 
     acted, decision = act_on_month(watched), decision_of(watched)
+    if decided_since(watched):
+        return acted  # what an old month shows when it is looked at again is no news
     news = partial(
         news_of_month,
         watched.key,

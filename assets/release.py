@@ -19,13 +19,16 @@ def assets(work: Work) -> list[dg.AssetsDefinition]:
         code_version=code_version("candidates", "pointer", "gate"),
     )
     def current_release(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        from monitoring.acting import come_back
+        from monitoring.watched import WatchedMonth
         from pipeline.candidates import act_on_decision, standing
         from pipeline.recording import recorded_promotion, settled
 
         run = work.run_of(context)
         promoted = act_on_decision(run, at=now())
+        lifted = come_back(WatchedMonth(work.dataset, work.settings, context.partition_key))  # before the list is made
         recorded_promotion(run, is_promoted=promoted is not None)
-        about = {"promoted": promoted is not None, "mlflow": points(settled())}
+        about = {"promoted": promoted is not None, "order": points(lifted), "mlflow": points(settled())}
         return dg.MaterializeResult(metadata=about | standing(run))
 
     return [current_release]

@@ -141,6 +141,7 @@ class Stage:
         keys = self.warmed()
         if self.journal(keys[-1]):
             return
+        self._begin(keys[-1])
         self.world.live_until(keys[-1])
         self._run(HISTORY, {RANGE_START: keys[0], RANGE_END: keys[-1]})
         self._close(keys[-1])

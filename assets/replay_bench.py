@@ -79,10 +79,14 @@ def _found_at_once(months: Sequence[Mapping[str, Any]], happened: Sequence[Mappi
 
 
 def _estimates(months: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """How far estimated figures are from realised ones, on average over the months: one month is mostly chance."""
-    estimated = {month["month"]: month["estimated"] for month in months}
+    """How far estimated figures are from realised ones, on average over the months: one month is mostly chance.
+
+    Of the months whose list is by the release that was estimated: where another was promoted in between, both may be
+    right.
+    """
+    estimated, of = ({month["month"]: month.get(name) for month in months} for name in ("estimated", "estimated_of"))
     realised = {snapshot: figures for month in months for snapshot, figures in month["realised"].items()}
-    both = [key for key in realised if estimated.get(key)]
+    both = [key for key in realised if estimated.get(key) and of[key] in (None, realised[key]["release"])]
     apart = {
         name: [realised[key][name]["value"] - estimated[key][name]["value"] for key in both if name in realised[key]]
         for name in ("roc_auc", "profit")

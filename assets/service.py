@@ -29,14 +29,15 @@ def assets(work: Work) -> list[dg.AssetsDefinition]:
     )
     def service_health(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
         from monitoring.service_day import look_at_day
-        from monitoring.service_health import service_evidence
         from pipeline.state import state_engine
 
         engine = state_engine(work.settings, work.lake)
         root = Path(str(work.lake.root))
-        found = look_at_day(work.dataset, work.settings, work.lake, context.partition_key, root=root, engine=engine)
+        found, told = look_at_day(
+            work.dataset, work.settings, work.lake, context.partition_key, root=root, engine=engine
+        )
         engine.dispose()
-        says = [each.says for each in service_evidence(found)]
+        says = [each.says for each in told]
         answers = table_of([{"answered by": name, "customers": count} for name, count in found.answers.items()])
         yield dg.MaterializeResult(metadata={"customers": found.answered, "answers": answers, "evidence": points(says)})
         warn = dg.AssetCheckSeverity.WARN

@@ -27,5 +27,5 @@ def is_transient(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, TRANSIENT):
             return True
-        error = error.__cause__
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return False

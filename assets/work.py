@@ -62,7 +62,7 @@ class Work:
         return self._shared(self._watched, context, partial(WatchedMonth, self.dataset, self.settings))
 
     def _shared(self, kept: dict[tuple[str, str], Any], context: dg.AssetExecutionContext, made: Any) -> Any:
-        place = (context.run_id, context.partition_key)
+        place = (context.run.run_id, context.partition_key)
         if place not in kept:
             kept.clear()
             kept[place] = made(context.partition_key)

@@ -28,7 +28,7 @@ def carry_out(watched: WatchedMonth, decision: MonitoringDecision, release: str)
     Args:
         watched: the month.
         decision: about it.
-        release: that answered when it was decided; where another one answers now, nothing is rolled back.
+        release: that answered when it was decided; another one that answers now is neither stopped nor rolled back.
     """
     why = f"monitoring, {decision.month}: {'; '.join(decision.reasons)}"[:LONGEST_WHY]
     done = {Action.FALL_BACK: _fall_back, Action.ROLL_BACK: _roll_back}.get(decision.action, _come_back)
@@ -37,7 +37,10 @@ def carry_out(watched: WatchedMonth, decision: MonitoringDecision, release: str)
 
 def come_back(watched: WatchedMonth) -> tuple[str, ...]:
     """Lift monitoring's order if a gate has passed since it was given; what was done, in words."""
-    order = read_order(watched.root)
+    try:
+        order = read_order(watched.root)
+    except ReleaseError as error:  # it holds, for all that is known
+        return (str(error),)
     if order is None or not order.wants_rule:
         return ()
     since = resume_after_gate(watched.root, watched.releases, order.generation)
@@ -48,7 +51,9 @@ def _come_back(watched: WatchedMonth, decision: MonitoringDecision, why: str, re
     return come_back(watched)
 
 
-def _fall_back(watched: WatchedMonth, decision: MonitoringDecision, why: str, release: str) -> tuple[str, ...]:  # noqa: ARG001
+def _fall_back(watched: WatchedMonth, decision: MonitoringDecision, why: str, release: str) -> tuple[str, ...]:
+    if watched.release is not None and watched.release.id != release:
+        return (f"{release} does not answer any more: nothing to stop",)
     order = order_rule(watched.root, why, month=decision.month, generation=generation_of(watched.releases))
     return (f"the {'rule' if order.wants_rule else 'champion'} answers: {order.reason}",)
 

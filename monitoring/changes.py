@@ -8,7 +8,8 @@ from monitoring.alerts import drift_evidence
 from monitoring.causes import Finding, Kind
 from monitoring.decisions import Evidence
 from monitoring.drift import drift
-from monitoring.reference import score_sketch, scores_by_slice
+from monitoring.reference import Usual, score_sketch, scores_by_slice
+from monitoring.sketches import Sketch
 from monitoring.watched import WatchedMonth
 
 DAMAGE: frozenset[Kind] = frozenset({"missing", "unknown values", "zeroed", "unit"})
@@ -20,7 +21,7 @@ def feature_changes(watched: WatchedMonth) -> list[Finding]:
     if watched.reference is None:
         return []
     usual, sources = watched.reference.features, {each.name: each.table for each in watched.dataset.features}
-    return drift(watched.sketch, usual.months, usual.thresholds, sources=sources)
+    return drift(watched.sketch, months_to_compare(watched, usual), usual.thresholds, sources=sources)
 
 
 def score_changes(watched: WatchedMonth) -> list[Finding]:
@@ -30,7 +31,13 @@ def score_changes(watched: WatchedMonth) -> list[Finding]:
     usual, scored = watched.reference.scores, watched.scored
     scores = scores_by_slice(watched.dataset, scored.features, scored.probability)
     sketch = score_sketch(scores, list(usual.months[0].numbers), key=watched.key)
-    return drift(sketch, usual.months, usual.thresholds)
+    return drift(sketch, months_to_compare(watched, usual), usual.thresholds)
+
+
+def months_to_compare(watched: WatchedMonth, usual: Usual) -> list[Sketch]:
+    """The release's months but the one under watch: where it is looked at again, the release may be made of it."""
+    others = [month for month in usual.months if month.key != watched.key]
+    return others or list(usual.months)
 
 
 def changes_as_dict(watched: WatchedMonth, found: Sequence[Finding]) -> dict[str, Any]:

@@ -40,11 +40,19 @@ class Labelled:
         probability: as the release scores them, shape (rows,).
         churned: who left, shape (rows,).
         features: encoded, NaN where missing, shape (rows, width).
+        copies: how many rows are of the same customer and month as this one, who stands for others; shape (rows,).
     """
 
     probability: FloatArray
     churned: FloatArray
     features: FloatArray
+    copies: FloatArray | float = 1.0
+
+    def some(self, rows: NDArray[np.int64]) -> "Labelled":
+        """Some of the rows, by chance; as many of a customer's copies as are to be expected among them."""
+        share = len(rows) / len(self.probability)
+        copies = np.broadcast_to(self.copies, self.probability.shape)[rows]
+        return Labelled(self.probability[rows], self.churned[rows], self.features[rows], 1 + (copies - 1) * share)
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,7 @@ def pape(
     Of many labelled rows it takes `weighed_rows` by chance.
     """
     taken = np.sort(np.random.default_rng(seed).permutation(len(labelled.probability))[:weighed_rows])
-    some = Labelled(labelled.probability[taken], labelled.churned[taken], labelled.features[taken])
+    some = labelled.some(taken)
     weights, auc = density_ratio(some.features, month.features, seed=seed)
     effective = float(weights.sum() ** 2 / (weights**2).sum() / len(weights))
     return Estimate("pape", _estimated(some, month, weights, seed=seed, rounds=rounds), auc, effective)
@@ -131,7 +139,7 @@ def _estimated(
 ) -> dict[str, Interval]:
     """Each round weighs the labelled rows anew, recalibrates, and lets chance say a few times who leaves."""
     random, groups = np.random.default_rng(seed), _grouped(month)
-    bins = binned(labelled.probability, labelled.churned, weights)
+    bins = binned(labelled.probability, labelled.churned, weights, labelled.copies)
     chance = corrected(bins, corrections(bins, *drawn(bins, rounds, random)), groups.score)
     expected, noise = _metrics(groups, chance)
     found = (expected + noise * random.standard_normal((DRAWS, *expected.shape))).reshape(-1, len(METRICS))

@@ -33,7 +33,7 @@ def keys_of(lake: Lake, kind: Kind) -> list[str]:
 
 def intervals_as_dict(intervals: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:
     """Intervals as plain values; what does not exist is None."""
-    return {name: {part: _known(value) for part, value in vars(found).items()} for name, found in intervals.items()}
+    return {name: {part: known(value) for part, value in vars(found).items()} for name, found in intervals.items()}
 
 
 def interval_from_dict(stored: Mapping[str, float | None]) -> Interval:
@@ -41,5 +41,6 @@ def interval_from_dict(stored: Mapping[str, float | None]) -> Interval:
     return Interval(**{part: math.nan if value is None else value for part, value in stored.items()})
 
 
-def _known(value: float) -> float | None:
+def known(value: float) -> float | None:
+    """A number as JSON can hold it; None for one that does not exist."""
     return value if math.isfinite(value) else None

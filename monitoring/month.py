@@ -20,7 +20,7 @@ from monitoring.decisions import (
     decision_from_dict,
     evidence_from_dict,
 )
-from monitoring.figures import Kind, read_figures
+from monitoring.figures import Kind, keys_of, read_figures
 from monitoring.health import health_evidence, table_health
 from monitoring.promises import estimate_as_dict, estimate_evidence, estimate_month
 from monitoring.results import result_evidence, results_of_month
@@ -29,6 +29,8 @@ from monitoring.watched import WatchedMonth
 from pipeline.bootstrap import Interval
 from pipeline.calendar import month_after
 from pipeline.errors import ReleaseError, SourceError
+from pipeline.manifest import month_of_release
+from pipeline.pointer import entries_to_serve
 from pipeline.serving_order import gate_passed_since, read_order
 from pipeline.wording import figure
 
@@ -129,8 +131,16 @@ def decide_month(watched: WatchedMonth, rules: DecisionRules | None = None) -> M
 
 
 def act_on_month(watched: WatchedMonth) -> Acted:
-    """Carry out the decision that was kept for the month."""
+    """Carry out the decision that was kept for the month, unless a later month has decided since."""
+    if (later := decided_since(watched)) is not None:
+        return Acted((f"{later} has decided since: nothing is done about {watched.key}",), starts_training=False)
     return carry_out(watched, decision_of(watched), _kept(watched)["release"])
+
+
+def decided_since(watched: WatchedMonth) -> str | None:
+    """The newest month with a decision, if it is later than this one, which was then only looked at again."""
+    newest = keys_of(watched.lake, "decisions")[-1:]
+    return newest[0] if newest and newest[0] > watched.key else None
 
 
 def decision_of(watched: WatchedMonth) -> MonitoringDecision:
@@ -156,7 +166,11 @@ def _kept(watched: WatchedMonth) -> dict[str, Any]:
 
 def _without_release(watched: WatchedMonth) -> list[Evidence]:
     """Where nothing has passed the gate yet, nobody needs to look further to know that a training is due."""
-    return [] if watched.release else [Evidence(watched.key, "stale_model", f"{watched.key}: there is no release yet")]
+    if watched.release or any(
+        month_of_release(each.release) > watched.key for each in entries_to_serve(watched.releases)
+    ):
+        return []
+    return [Evidence(watched.key, "stale_model", f"{watched.key}: there is no release yet")]
 
 
 def evidence_of(watched: WatchedMonth, month: str) -> list[Evidence]:
@@ -185,5 +199,14 @@ def circumstances_of(watched: WatchedMonth) -> Circumstances:
         order = read_order(watched.root)
     except ReleaseError:
         return known
-    passed = order is None or gate_passed_since(watched.root, watched.releases, order.generation).passed
-    return replace(known, gate_passed=passed)
+    if order is not None and order.wants_rule:
+        passed = gate_passed_since(watched.root, watched.releases, order.generation).passed
+        return replace(known, gate_passed=passed)
+    was_carried_out = order is not None and before is not None and order.month >= before.month
+    return replace(known, gate_passed=was_carried_out or not _is_as_decided(watched, release))
+
+
+def _is_as_decided(watched: WatchedMonth, release: str) -> bool:
+    """Whether the release that the month before decided about still answers."""
+    stored = read_figures(watched.lake, "decisions", month_after(watched.key, -1))
+    return bool(stored and stored["release"] == release)

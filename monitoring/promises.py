@@ -56,7 +56,7 @@ def estimate_evidence(watched: WatchedMonth, found: Estimate | None) -> list[Evi
     promised, margin = promised_profit(watched.release), GateRules().champion_margin_share
     expected = found.metrics["profit"]
     per_customer = expected.high / max(len(watched.scored), 1)
-    if per_customer >= (1 - margin) * promised.low:
+    if per_customer >= promised.low - margin * abs(promised.low):
         return []
     at_test = number(promised.value * len(watched.scored))
     says = (
@@ -90,15 +90,17 @@ def _labelled(watched: WatchedMonth, release: Release) -> Labelled | None:
 
 
 def _of_month(watched: WatchedMonth, release: Release, engine: "sa.Engine", key: str) -> tuple[FloatArray, ...]:
-    """Probability, outcome and encoded features of a month's rows; all of them where nobody was called."""
+    """Probability, outcome, encoded features and copies of a month's rows; all of them where nobody was called."""
     outcome = matured_outcomes(watched.dataset, watched.lake, engine, release, key)
     if outcome is None:
         rows = labelled_rows(watched.dataset, watched.lake, [key])
         encoded = Encoding(release.scorer.fields).matrix(rows, len(rows))
-        return release.scorer.probability(rows, len(rows)), rows["churned"].to_numpy(dtype=np.float64), encoded
+        churned = rows["churned"].to_numpy(dtype=np.float64)
+        return release.scorer.probability(rows, len(rows)), churned, encoded, np.ones(len(rows))
     places = honest_rows(outcome.outcomes)
     churned = outcome.outcomes.churned[places].astype(np.float64)
-    return outcome.scored.probability[places], churned, _encoded(release, outcome.scored)[places]
+    copies = np.bincount(places)[places].astype(np.float64)
+    return outcome.scored.probability[places], churned, _encoded(release, outcome.scored)[places], copies
 
 
 def _encoded(release: Release, scored: ScoredMonth) -> FloatArray:

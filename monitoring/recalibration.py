@@ -32,12 +32,22 @@ class Bins:
     stayed_squares: FloatArray
 
 
-def binned(probability: FloatArray, churned: FloatArray, weights: FloatArray) -> Bins:
-    """Rows in up to BINS bins of as many rows each; those without weight are left out."""
+def binned(probability: FloatArray, churned: FloatArray, weights: FloatArray, copies: FloatArray | float = 1.0) -> Bins:
+    """Rows in up to BINS bins of as many rows each; those without weight are left out.
+
+    A row that is there several times, `copies`, tells no more than one: its copies come and go together, so the squares
+    are those of their sum.
+    """
     edges = np.unique(np.quantile(probability, np.linspace(0, 1, BINS + 1)[1:-1]))
     place = np.searchsorted(edges, probability, side="right")
     leaving, staying = weights * churned, weights * (1 - churned)
-    columns = (weights, weights * probability, leaving, staying, weights * leaving, weights * staying)
+    columns = (
+        weights,
+        weights * probability,
+        leaving,
+        staying,
+        *(weights * copies * each for each in (leaving, staying)),
+    )
     mass, promised, *sums = (np.bincount(place, weights=column).astype(np.float64) for column in columns)
     there = mass > 0
     return Bins(promised[there] / mass[there], *(each[there] for each in sums))

@@ -21,6 +21,7 @@ def month_as_noted(watched: WatchedMonth) -> dict[str, Any]:
         "decision": decided.get("decision"),
         "evidence": decided.get("evidence", []),
         "estimated": estimated.get("metrics", {}),
+        "estimated_of": estimated.get("release"),
         "realised": {
             result["snapshot"]: {"release": result["release"], **result["figures"][0]["metrics"]}
             for result in realised.get("results", [])

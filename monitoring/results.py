@@ -70,8 +70,13 @@ def results_of_month(watched: WatchedMonth) -> list[Result]:
 def result_evidence(watched: WatchedMonth, results: Sequence[Result]) -> list[Evidence]:
     """What the results prove against the release that gave the scores; what the rule said is nobody's fault."""
     judges = (_against_rivals, _below_estimate, _below_promise, _badly_calibrated)
-    of_models = [result for result in results if result.overall.release != RULE]
+    of_models = [each for each in results if each.overall.release != RULE and _is_judgeable(each.overall)]
     return [evidence for result in of_models for judge in judges for evidence in judge(watched, result)]
+
+
+def _is_judgeable(overall: Realised) -> bool:
+    """Whether anybody stands for those who were called; without them, figures are of customers nobody cares for."""
+    return overall.left_alone > 0 or overall.contacted == 0
 
 
 def _result(watched: WatchedMonth, found: Matured, snapshot: str) -> Result:

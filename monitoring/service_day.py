@@ -8,8 +8,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from monitoring.decisions import Evidence, evidence_from_dict
-from monitoring.figures import keys_of, read_figures, write_figures
-from monitoring.service_health import Scrape, ServiceHealth, scrape_of, service_evidence, service_health, since
+from monitoring.figures import keys_of, known, read_figures, write_figures
+from monitoring.service_health import (
+    NO_FIGURES,
+    Scrape,
+    ServiceHealth,
+    scrape_of,
+    service_evidence,
+    service_health,
+    since,
+)
 from pipeline.declaration import Dataset
 from pipeline.lake import Lake
 from pipeline.prediction_log import read_online
@@ -18,16 +26,32 @@ from pipeline.settings import Settings
 SECONDS_TO_ANSWER = 5
 
 
-def look_at_day(dataset: Dataset, settings: Settings, lake: Lake, day: str, *, root: Any, engine: Any) -> ServiceHealth:
+def look_at_day(
+    dataset: Dataset, settings: Settings, lake: Lake, day: str, *, root: Any, engine: Any
+) -> tuple[ServiceHealth, list[Evidence]]:
     """Judge a day, YYYY-MM-DD, and keep its figures, its evidence and the scrape that the next day is counted from."""
     first = datetime.fromisoformat(day)
     log = read_online(engine, dataset.name, first, first + timedelta(days=1), root=root)
-    scrape = scraped(settings)
-    before = _stored(read_figures(lake, "service", (first - timedelta(days=1)).strftime("%Y-%m-%d")))
-    found = service_health(day, log, since(scrape, before) if scrape is not None else None)
-    told = [asdict(each) for each in service_evidence(found)]
-    write_figures(lake, "service", day, {"figures": _plain(found), "evidence": told, "scrape": _samples(scrape or {})})
-    return found
+    scrape, before = _scrape_of_day(settings, lake, day), _scrape_before(lake, day)
+    found = service_health(day, log, since(scrape, before) if scrape else None)
+    is_expected = bool(before or found.answered)  # where no service ever ran, none is missed
+    told = [each for each in service_evidence(found) if is_expected or each.about != NO_FIGURES]
+    kept = {"figures": _plain(found), "evidence": [asdict(each) for each in told], "scrape": _samples(scrape)}
+    write_figures(lake, "service", day, kept)
+    return found, told
+
+
+def _scrape_of_day(settings: Settings, lake: Lake, day: str) -> Scrape:
+    """What the service counted until the day ended: as it was kept, for a counter of today knows nothing of then."""
+    kept = _stored(read_figures(lake, "service", day))
+    is_over = any(key > day for key in keys_of(lake, "service"))
+    return kept if kept or is_over else scraped(settings) or {}
+
+
+def _scrape_before(lake: Lake, day: str) -> Scrape:
+    """The newest scrape of a day before, which need not be yesterday; empty where there is none."""
+    earlier = (_stored(read_figures(lake, "service", key)) for key in reversed(keys_of(lake, "service")) if key < day)
+    return next((scrape for scrape in earlier if scrape), {})
 
 
 def scraped(settings: Settings) -> Scrape | None:
@@ -52,7 +76,10 @@ def evidence_of_days(lake: Lake, month: str) -> list[Evidence]:
 
 
 def _plain(found: ServiceHealth) -> dict[str, Any]:
-    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in vars(found).items()}
+    return {
+        name: dict(value) if isinstance(value, Mapping) else known(value) if isinstance(value, float) else value
+        for name, value in vars(found).items()
+    }
 
 
 def _samples(scrape: Scrape) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ORDERED = "monitoring"  # a fallback that was ordered is no fault of the service, and was told when it was ordered
+NO_FIGURES = ("no figures",)
 SECONDS, LOSSES = "churn_predict_seconds_bucket", "churn_log_losses_total"
 REQUESTS = "bentoml_service_request_duration_seconds_count"  # by BentoML, of every path and status
 
@@ -138,7 +139,7 @@ def service_evidence(health: ServiceHealth, limits: ServiceLimits | None = None)
         p99, limit = (f"{1000 * seconds:.0f} ms" for seconds in (health.p99_seconds, limits.p99_seconds))
         found["latency"] = f"1 request in 100 took {p99} or more; told of above {limit}"
     if health.requests is None:
-        found["no figures"] = "the service did not give its figures"
+        found[NO_FIGURES[0]] = "the service did not give its figures"
     return [
         Evidence(health.day[:7], "service", f"{health.day}: {says}", about=(about,)) for about, says in found.items()
     ]

@@ -12,6 +12,7 @@ from pipeline.declaration import Dataset
 from pipeline.errors import ReleaseError
 from pipeline.labels import newly_matured
 from pipeline.lake import Lake, lake_of
+from pipeline.manifest import month_of_release
 from pipeline.pointer import entries_to_serve, release_of
 from pipeline.release import Release, releases_root
 from pipeline.scored import ScoredMonth, scored_month
@@ -47,9 +48,13 @@ class WatchedMonth:
 
     @cached_property
     def standing(self) -> list[Release]:
-        """The releases that could answer, the current one first; those that are damaged are left out."""
+        """The releases that could answer, the current one first; those that are damaged are left out.
+
+        Those of later months too: a month that is looked at again is judged by what it had.
+        """
         found = []
-        for entry in entries_to_serve(self.releases)[:2]:
+        entries = [entry for entry in entries_to_serve(self.releases) if month_of_release(entry.release) <= self.key]
+        for entry in entries[:2]:
             try:
                 found.append(release_of(self.releases, entry))
             except ReleaseError:

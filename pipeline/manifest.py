@@ -21,6 +21,11 @@ RELEASE_ID = re.compile(r"(\d{4}-\d{2}|snapshot)-[0-9a-f]{12}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
+def month_of_release(name: str) -> str:
+    """The month that a release was made in, which its id begins with."""
+    return name.rpartition("-")[0]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Origin:
     """Where a release comes from. Versions are digests or numbers that change when data or code do."""

@@ -134,6 +134,8 @@ def promote(root: Path, release_id: str, expected_generation: int, why: str, *, 
     with locked(root):
         pointer = read_pointer(root)
         found = pointer.generation if pointer else 0
+        if pointer and found == expected_generation + 1 and _is_promotion_of(release, pointer.history[-1]):
+            return pointer  # as was asked for, by somebody who was interrupted then
         if found != expected_generation:
             raise ReleaseError(
                 f"promotion of {release_id}",
@@ -144,6 +146,10 @@ def promote(root: Path, release_id: str, expected_generation: int, why: str, *, 
         if pointer and pointer.release == release.id:
             return pointer
         return _moved(root, pointer, _entry(release, why, at, "promote"))
+
+
+def _is_promotion_of(release: Release, entry: Entry) -> bool:
+    return (entry.action, entry.release, entry.digest) == ("promote", release.id, release.digest)
 
 
 def rollback(root: Path, why: str, to: str | None = None, *, at: datetime | None = None) -> Pointer:

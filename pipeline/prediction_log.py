@@ -146,13 +146,15 @@ def read_predictions(
 def read_batch(engine: "sa.Engine", dataset: str, snapshot: str) -> "pd.DataFrame":
     """What the newest batch said of each customer of a snapshot: the columns of `BATCH_COLUMNS`.
 
-    Where a month was scored by several releases, customers are called from the list that was written last.
+    Where a month was scored by several releases, customers are called from the list that was written last. A release
+    of a later month came when they had been called: what it says of the month, when that is run again, is left out.
     """
     import sqlalchemy as sa
 
     table = predictions_table()
     create_if_missing(engine, table)
     same = (table.c.dataset == dataset) & (table.c.snapshot == snapshot) & (table.c.source == "batch")
+    same &= sa.func.substr(table.c.release, 1, len(snapshot)) <= snapshot  # an id begins with its month
     newest = sa.select(sa.func.max(table.c.predicted_at)).where(same).scalar_subquery()
     columns = [table.c[name] for name in BATCH_COLUMNS]
     return _frame(engine, sa.select(*columns).where(same, table.c.predicted_at == newest).order_by(table.c.customer_id))

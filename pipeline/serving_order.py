@@ -18,6 +18,7 @@ from upath import UPath
 
 from pipeline.errors import ChurnError, ReleaseError
 from pipeline.lake import write_json
+from pipeline.manifest import month_of_release
 from pipeline.pointer import Entry, locked, read_pointer
 from pipeline.release_files import read_plain_file
 
@@ -153,7 +154,7 @@ def _judged(root: Path, entry: Entry, generation: int) -> GateSince:
     """Whether the decision of the entry's month promoted these very bytes, against a pointer not older than that."""
     from pipeline.gate import read_decision  # the checks, and what they need: not in the service
 
-    folder = UPath(root) / "reports" / entry.release.rpartition("-")[0]
+    folder = UPath(root) / "reports" / month_of_release(entry.release)
     decision = read_decision(folder / "decision.json", json.loads((folder / "decision_digest.json").read_bytes()))
     is_it = decision.promote and (decision.candidate, decision.digest) == (entry.release, entry.digest)
     if is_it and decision.expected_generation >= generation:

@@ -7,11 +7,14 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.events import StepMaterializationData
 
 from assets.acting import sensors
 from assets.alarms import open_alerts
 from assets.definitions import build_definitions
+from assets.jobs import LIFE_CYCLE
 from assets.monitoring import DECISION
+from assets.run import PARTITION
 from assets.work import RETRAIN, Work
 from pipeline.lake import write_json
 from pipeline.serving_order import read_order
@@ -63,6 +66,23 @@ def test_a_training_that_was_asked_for_is_started_for_its_month(
     decided(settings, "retrain", starts_training=True, evidence=[])
     (request,) = ticked(settings, instance).run_requests
     assert (request.partition_key, request.run_key) == (NOW, f"{RETRAIN} {NOW}")
+
+
+def test_a_run_that_trains_by_itself_is_not_followed_by_another_training(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    decided(settings, "retrain", starts_training=True, evidence=[])
+    definitions = build_definitions(DATASET, settings)
+    run = instance.create_run_for_job(job_def=definitions.resolve_job_def(LIFE_CYCLE), tags={PARTITION: NOW})
+    made = dg.DagsterEvent(
+        event_type_value="ASSET_MATERIALIZATION",
+        job_name=LIFE_CYCLE,
+        event_specific_data=StepMaterializationData(dg.AssetMaterialization(DECISION, partition=NOW)),
+    )
+    instance.report_dagster_event(made, run.run_id)
+    (sensor,) = sensors(Work(DATASET, settings))
+    context = dg.build_sensor_context(instance=instance, definitions=definitions)
+    assert sensor.evaluate_tick(context).run_requests == []
 
 
 def test_a_month_whose_candidate_was_judged_is_not_trained_again(

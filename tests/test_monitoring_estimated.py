@@ -122,3 +122,21 @@ def test_recalibration_never_changes_the_order(seed: int) -> None:
     found = recalibrated(known, asked, np.ones(300))
     assert (np.diff(found) >= -1e-12).all()
     assert ((found > 0) & (found < 1)).all()
+
+
+def test_who_stands_for_ten_is_one_and_not_ten() -> None:
+    random = np.random.default_rng(1)
+    months, customers, called, left_alone = 60, 3_000, 150, 15
+    payoffs, inside = Payoffs(np.full(customers, 60.0), np.full(customers, 15.0)), 0
+    for seed in range(months):
+        p = np.sort(logistic(random.normal(-3.6, 1.2, customers)))  # the last ones are those who would be called
+        churned = random.random(customers) < p
+        alone = random.choice(np.arange(customers - called, customers), left_alone, replace=False)
+        rows = np.concatenate([np.arange(customers - called), np.repeat(alone, called // left_alone)])
+        copies = np.bincount(rows)[rows].astype(np.float64)
+        labelled = Labelled(p[rows], churned[rows].astype(np.float64), np.zeros((len(rows), 1)), copies)
+        month = Unlabelled(p, payoffs, np.zeros((1, 1)), called)
+        left = random.random(customers)[-called:] < p[-called:]
+        profit = cbpe(labelled, month, seed=seed).metrics["profit"]
+        inside += profit.low <= np.where(left, 60.0, -15.0).sum() <= profit.high
+    assert inside >= 0.9 * months  # 95 of 100 were promised

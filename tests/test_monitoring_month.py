@@ -7,10 +7,16 @@ import pandas as pd
 import pytest
 
 from monitoring.acting import come_back
+from monitoring.changes import months_to_compare
 from monitoring.decisions import Action
+from monitoring.estimated import Estimate
+from monitoring.figures import read_figures
 from monitoring.month import act_on_month, evidence_of
+from monitoring.promises import estimate_evidence
+from monitoring.results import result_evidence, results_of_month
+from pipeline.bootstrap import Interval
 from pipeline.pointer import read_pointer
-from pipeline.serving_order import read_order
+from pipeline.serving_order import order_champion, read_order
 from pipeline.settings import Settings
 from tests.watched_company import BAD, BEFORE, FLAT, GOOD, MADE_OF, NOW, crowned, kinds, live, score, seen, watched
 
@@ -128,3 +134,91 @@ def test_a_release_worse_than_the_one_before_goes_back_once(company: Settings) -
     pointer = read_pointer(month.releases)
     assert pointer is not None
     assert (pointer.release, pointer.generation) == (before.id, 3)
+
+
+def test_a_fallback_that_nobody_has_carried_out_yet_holds_in_the_month_after(company: Settings) -> None:
+    company = company.model_copy(update=HALF_LEFT_ALONE)
+    score(company, crowned(company, BAD), BEFORE)
+    seen(company, BEFORE)
+    assert seen(company).action is Action.FALL_BACK
+    live(company, "2024-09")
+    assert seen(company, "2024-09").action is Action.FALL_BACK
+    act_on_month(watched(company, "2024-09"))
+    order = read_order(watched(company).root)
+    assert order is not None
+    assert order.wants_rule
+
+
+def test_an_order_that_an_operator_lifted_is_not_given_again_without_new_evidence(company: Settings) -> None:
+    company = company.model_copy(update=HALF_LEFT_ALONE)
+    score(company, crowned(company, BAD), BEFORE)
+    seen(company, BEFORE)
+    seen(company)
+    act_on_month(watched(company))
+    order_champion(watched(company).root, "the labels were wrong")
+    live(company, "2024-09")
+    assert seen(company, "2024-09").action < Action.FALL_BACK
+
+
+def test_a_release_that_came_since_is_not_stopped_for_the_one_before(company: Settings) -> None:
+    company = company.model_copy(update=HALF_LEFT_ALONE)
+    score(company, crowned(company, BAD), BEFORE)
+    seen(company, BEFORE)
+    assert seen(company).action is Action.FALL_BACK
+    crowned(company, GOOD)
+    assert act_on_month(watched(company)).said[0].endswith("nothing to stop")
+    assert read_order(watched(company).root) is None
+
+
+def test_a_month_looked_at_again_is_judged_by_the_release_that_it_had(company: Settings) -> None:
+    had = crowned(company, GOOD)
+    score(company, had, BEFORE)
+    seen(company, BEFORE)
+    first = read_figures(watched(company).lake, "estimated", BEFORE)
+    made_later = crowned(company, FLAT, run_key=NOW)
+    score(company, made_later, BEFORE)
+    seen(company, BEFORE)
+    assert [each.id for each in watched(company).standing] == [made_later.id, had.id]
+    assert [each.id for each in watched(company, BEFORE).standing] == [had.id]
+    assert read_figures(watched(company).lake, "estimated", BEFORE) == first
+    (result,) = results_of_month(watched(company))
+    assert result.overall.release == had.id  # whoever was called in July was called by the list of July
+
+
+def test_without_a_control_group_nothing_is_held_against_a_release(company: Settings) -> None:
+    alone = company.model_copy(update={"holdout_share": 0.0})
+    score(alone, crowned(alone, BAD), BEFORE)
+    seen(alone, BEFORE)
+    results = results_of_month(watched(alone))
+    assert not results[0].overall.is_honest
+    assert result_evidence(watched(alone), results) == []
+
+
+def test_a_month_that_the_release_was_made_of_is_not_compared_with_itself(company: Settings) -> None:
+    crowned(company, GOOD)
+    live(company, MADE_OF[-1], lambda rows: rows.assign(usage=1.5 * rows["usage"]))
+    month = watched(company, MADE_OF[-1])
+    release = month.release
+    assert release is not None
+    others = months_to_compare(month, month.reference.features)  # type: ignore[union-attr]
+    assert MADE_OF[-1] not in [each.key for each in others]
+
+
+def test_nothing_is_done_about_a_month_that_is_looked_at_again_later(company: Settings) -> None:
+    company = company.model_copy(update=HALF_LEFT_ALONE)
+    score(company, crowned(company, BAD), BEFORE)
+    seen(company, BEFORE)
+    assert seen(company).action is Action.FALL_BACK
+    live(company, "2024-09")
+    seen(company, "2024-09")
+    acted = act_on_month(watched(company))
+    assert acted.said == ("2024-09 has decided since: nothing is done about 2024-08",)
+    assert not acted.starts_training
+    assert read_order(watched(company).root) is None
+
+
+def test_a_promise_of_a_loss_that_is_kept_is_no_alarm(company: Settings) -> None:
+    crowned(company, GOOD, profit={"value": -8_000.0, "low": -9_000.0, "high": -7_000.0})
+    month = watched(company)
+    found = Estimate("cbpe", {"profit": Interval(value=-9_500.0, low=-10_000.0, high=-9_000.0)}, 0.5, 1.0)
+    assert estimate_evidence(month, found) == []  # the lower end of the promise, of as many customers

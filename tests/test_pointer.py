@@ -62,6 +62,15 @@ def test_a_promotion_is_read_back_with_its_history(tmp_path: Path) -> None:
     assert release.id == second.id
 
 
+def test_a_promotion_that_was_interrupted_after_it_moved_the_pointer_may_be_asked_for_again(tmp_path: Path) -> None:
+    first, second = crowned(tmp_path, 2)
+    assert promote(tmp_path, second.id, 1, "again", at=AT).generation == 2
+    rollback(tmp_path, "it was bad")
+    with pytest.raises(ReleaseError, match="found generation 3"):
+        promote(tmp_path, second.id, 1, "and again", at=AT)
+    assert current(tmp_path) == first.id
+
+
 def test_a_promotion_that_was_decided_against_another_champion_is_refused(tmp_path: Path) -> None:
     first, second = releases(tmp_path, 2)
     promote(tmp_path, first.id, 0, "first", at=AT)

@@ -25,6 +25,7 @@ from pipeline.prediction_log import (
     log_batch,
     logged_features,
     predictions_table,
+    read_batch,
     read_predictions,
 )
 from pipeline.settings import Settings
@@ -242,3 +243,11 @@ def test_an_object_store_without_a_database_is_refused() -> None:
     settings = Settings(home="memory://home")
     with pytest.raises(ChurnError, match="CHURN_STATE_URL"):
         state_engine(settings, lake_of(settings, "little"))
+
+
+def test_whoever_was_called_was_called_by_a_release_of_the_month_or_before(engine: sa.Engine) -> None:
+    later = "2024-09-0123456789ab"
+    for release, day in ((RELEASE, 2), (later, 30)):
+        told = batch(2, release=release, predicted_at=datetime(2024, 9, day))
+        log_batch(engine, told, dataset="little", snapshot="2024-06", release=release)
+    assert set(read_batch(engine, "little", "2024-06")["release"]) == {RELEASE}

@@ -124,3 +124,23 @@ def test_a_replay_that_was_killed_twice_ends_with_the_same_figures(tmp_path: Pat
     killed(broken, (root / "call_lists" / "customers" / "2025-05.parquet").exists)  # all but the last note
     assert not (root / "replay" / "2025-05.json").exists()
     assert played(broken) == played(whole)
+
+
+def test_the_ordinary_months_begin_again_without_what_they_promoted(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Path(str(stage.lake.root)) / "releases"
+    found: list[bool] = []
+
+    def cut_short(key: str) -> None:
+        found.append((root / POINTER_FILE).exists())
+        root.mkdir(parents=True, exist_ok=True)
+        (root / POINTER_FILE).write_text("promoted by the month")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stage, "_run", lambda job, tags: None)
+    monkeypatch.setattr(stage, "_close", cut_short)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            stage.warm_up()
+    assert found == [False, False]

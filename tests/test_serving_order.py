@@ -1,13 +1,17 @@
 """Monitoring's order: who may give it, who obeys, and that only a gate that passed lifts it by itself."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from upath import UPath
 
+from assets.definitions import build_definitions
 from pipeline.batch import Answering, answering
+from pipeline.calendar import Monthly
 from pipeline.candidates import Run
 from pipeline.errors import ReleaseError
 from pipeline.gate import Check, PromotionDecision, promote_decided, write_decision
@@ -135,6 +139,21 @@ def test_a_release_that_passed_the_gate_since_lifts_the_order(
     assert order is not None
     assert not order.wants_rule
     assert order.month == "2024-06"  # so that June's order, given again, changes nothing
+
+
+def test_the_asset_that_promotes_lets_the_champion_answer_before_the_list_is_made(
+    run: Run, root: Path, releases: tuple[Release, Release]
+) -> None:
+    order_rule(root, "it lost money", month="2024-06", generation=2)
+    judged(run)
+    longer = replace(DATASET, calendar=Monthly(first="2024-01", months=7, history_months=2))
+    definitions = build_definitions(longer, run.settings.model_copy(update={"mlflow": False}))
+    asset = definitions.resolve_assets_def("current_release")
+    with dg.DagsterInstance.ephemeral() as instance:
+        dg.materialize([asset], partition_key="2024-07", instance=instance)
+    order = read_order(root)
+    assert order is not None
+    assert not order.wants_rule
 
 
 def still_held(root: Path, run: Run, because: str) -> None:

@@ -1,9 +1,10 @@
 """The company of the gate's tests, month by month, with a release, a batch and labels: what monitoring looks at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -47,20 +48,25 @@ def live(settings: Settings, key: str, change: Change = as_it_is) -> None:
     lake.write(pa.table({"customer_id": rows["customer_id"].tolist()}), "raw", "customers", key)
 
 
-def crowned(settings: Settings, scorer: Scorer) -> Release:
+def crowned(
+    settings: Settings,
+    scorer: Scorer,
+    *,
+    run_key: str = world.RUN_KEY,
+    profit: Mapping[str, float] = MappingProxyType({"value": 8_000.0, "low": 7_000.0, "high": 9_000.0}),
+) -> Release:
     """The champion, with the months that it was made of to compare with."""
     lake = lake_of(settings, DATASET.name)
     releases = Path(str(lake.root)) / "releases"
     reference = reference_for(DATASET, lake, MADE_OF, scorer).as_dict()
-    profit = {"value": 8_000.0, "low": 7_000.0, "high": 9_000.0}
     report: dict[str, Any] = {
-        "rungs": {scorer.name: {"profit": profit}},
+        "rungs": {scorer.name: {"profit": dict(profit)}},
         "rows": 4_000,
         "snapshots": ["2024-05", "2024-06"],
         "parts": [{"name": "train", "snapshots": ["2024-01", "2024-02", "2024-03"]}],
     }
     contents = replace(world.contents_of(DATASET, scorer, report), drift=reference)
-    release = write_release(releases, contents, world.origin())
+    release = write_release(releases, contents, world.origin(run_key=run_key))
     promote(releases, release.id, generation_of(releases), "for the test", at=datetime(2024, 7, 1))
     return release
 
