@@ -58,11 +58,12 @@ def estimate_evidence(watched: WatchedMonth, found: Estimate | None) -> list[Evi
     per_customer = expected.high / max(len(watched.scored), 1)
     if per_customer >= promised.low - margin * abs(promised.low):
         return []
-    at_test = number(promised.value * len(watched.scored))
+    at_test = promised.value * len(watched.scored)
     says = (
-        f"{watched.key}: estimated profit {money_figure(expected)}, {at_test} at the rate of the release's test months"
+        f"{watched.key}: estimated profit {money_figure(expected)}, {number(at_test)} at the rate of the release's "
+        "test months"
     )
-    return [Evidence(watched.key, "estimated_loss", says, watched.release.id)]
+    return [Evidence(watched.key, "estimated_loss", says, watched.release.id, cost_a_month=at_test - expected.value)]
 
 
 def promised_profit(release: Release) -> Interval:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.calibration import CalibrationDrift, calibration_drift
-from monitoring.decisions import Evidence
+from monitoring.decisions import Evidence, EvidenceKind
 from monitoring.figures import interval_from_dict, intervals_as_dict, read_figures
 from monitoring.outcomes import RULE, Matured, matured_outcomes
 from monitoring.realised import Outcomes, Realised, honest_rows, realised
@@ -115,11 +115,12 @@ def _against_rivals(watched: WatchedMonth, result: Result) -> list[Evidence]:
         rivals_profit = earned.value - difference.value
         says = f"{result.snapshot}: {overall.release} earned {money_figure(difference)} more than the {who}"
         if who == PREVIOUS and difference.high < -GateRules().champion_margin_share * abs(rivals_profit):
-            evidence.append(Evidence(watched.key, "worse_than_previous_release", says, overall.release))
+            kind: EvidenceKind = "worse_than_previous_release"
+            evidence.append(Evidence(watched.key, kind, says, overall.release, cost_a_month=-difference.value))
         if who == RULE and difference.high < 0:
             is_beyond = difference.high < -GateRules().rule_margin_share * abs(rivals_profit)
             kind = "realised_loss_beyond_margin" if is_beyond else "realised_loss"
-            evidence.append(Evidence(watched.key, kind, says, overall.release))  # type: ignore[arg-type]
+            evidence.append(Evidence(watched.key, kind, says, overall.release, cost_a_month=-difference.value))
     return evidence
 
 

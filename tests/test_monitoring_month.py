@@ -222,3 +222,15 @@ def test_a_promise_of_a_loss_that_is_kept_is_no_alarm(company: Settings) -> None
     month = watched(company)
     found = Estimate("cbpe", {"profit": Interval(value=-9_500.0, low=-10_000.0, high=-9_000.0)}, 0.5, 1.0)
     assert estimate_evidence(month, found) == []  # the lower end of the promise, of as many customers
+
+
+def test_a_loss_in_money_says_what_it_costs_a_month(company: Settings) -> None:
+    company = company.model_copy(update=HALF_LEFT_ALONE)
+    score(company, crowned(company, BAD), BEFORE)
+    month = watched(company)
+    results = results_of_month(month)
+    (lost,) = [each for each in result_evidence(month, results) if each.kind == "realised_loss_beyond_margin"]
+    assert lost.cost_a_month == -results[0].overall.against["rule"].value > 0
+    estimate = Estimate("cbpe", {"profit": Interval(value=1_000.0, low=500.0, high=2_000.0)}, 0.5, 1.0)
+    (less,) = estimate_evidence(month, estimate)
+    assert less.cost_a_month == 8_000.0 - 1_000.0  # as many customers as in a month of the promise
