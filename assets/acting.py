@@ -23,6 +23,7 @@ SHOWS = {  # the asset that shows a kind of evidence
     "score_drift": "score_drift",
     "estimated_loss": "estimated_performance",
     "skew": "serving_skew",
+    "stale_model": "model_staleness",
     "volume": "data_health",
     "quarantine": "data_health",
 }

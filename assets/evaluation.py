@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 
 import dagster as dg
 
@@ -10,12 +11,13 @@ from assets.training import NAMES
 from assets.work import TEAM_ML, Work, now
 from pipeline.code_version import code_version
 
+MONITORING = Path(__file__).parents[1] / "monitoring"
 MAY_BE_PROMOTED = "candidate_may_be_promoted"
 
 
 def assets(work: Work) -> list[dg.AssetsDefinition]:
-    """`evaluation`, `candidate_release` and `promotion_decision`."""
-    return [_evaluation(work), _candidate_release(work), _promotion_decision(work)]
+    """`evaluation`, `decay_curve`, `candidate_release` and `promotion_decision`."""
+    return [_evaluation(work), _decay_curve(work), _candidate_release(work), _promotion_decision(work)]
 
 
 def _evaluation(work: Work) -> dg.AssetsDefinition:
@@ -40,6 +42,25 @@ def _evaluation(work: Work) -> dg.AssetsDefinition:
         return dg.MaterializeResult(data_version=dg.DataVersion(found.test_digest), metadata=judged | pictures)
 
     return evaluation
+
+
+def _decay_curve(work: Work) -> dg.AssetsDefinition:
+    @work.asset(
+        "evaluation",
+        deps=["evaluation"],
+        description="The skill of a model like the chosen rung, by months since it was trained: when it goes stale.",
+        owners=TEAM_ML,
+        kinds={"scikitlearn", "json"},
+        code_version=code_version("staleness", folder=MONITORING),
+    )
+    def decay_curve(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        from monitoring.staleness import keep_decay
+
+        found = keep_decay(work.run_of(context))
+        best_before = found["best_before_months"] or "no end seen"
+        return dg.MaterializeResult(metadata={"best before, months": best_before, "skill": table_of(found["curve"])})
+
+    return decay_curve
 
 
 def _candidate_release(work: Work) -> dg.AssetsDefinition:

@@ -66,6 +66,12 @@ WATCHERS = {
         "results_keep_the_promise",
         "What the labels that matured in the month do show, with the control group in the place of who was called.",
     ),
+    "model_staleness": Watcher(
+        "staleness",
+        ("customer_features",),
+        "model_is_fresh",
+        "How old the release is, and at which age a model like it had lost a tenth of its skill.",
+    ),
     "serving_skew": Watcher(
         "skew",
         ("customer_features",),

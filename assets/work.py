@@ -48,12 +48,17 @@ class Work:
 
     def run_of(self, context: dg.AssetExecutionContext) -> Any:
         """The month's run; steps of one Dagster run share the rows that it has read."""
+        from monitoring.month import is_after_a_change
+        from monitoring.watched import WatchedMonth
         from pipeline.candidates import Run  # pandas and scikit-learn: not while definitions load
 
-        made = Run(self.dataset, self.settings, context.partition_key)
-        if context.run.job_name == RETRAIN and made.has_release:
-            made = Run(self.dataset, self.settings.after_a_change(), context.partition_key)
-        return self._shared(self._runs, context, lambda _: made)
+        def made(key: str) -> Run:
+            is_new = context.run.job_name == RETRAIN and is_after_a_change(
+                WatchedMonth(self.dataset, self.settings, key)
+            )
+            return Run(self.dataset, self.settings.after_a_change() if is_new else self.settings, key)
+
+        return self._shared(self._runs, context, made)
 
     def watched(self, context: dg.AssetExecutionContext) -> Any:
         """The month under watch; the same for the steps that monitor it."""

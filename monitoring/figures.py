@@ -11,7 +11,19 @@ from typing import Any, Literal
 from pipeline.bootstrap import Interval
 from pipeline.lake import Lake, write_json
 
-Kind = Literal["sketches", "health", "drift", "scores", "estimated", "realised", "skew", "service", "decisions"]
+Kind = Literal[
+    "sketches",
+    "health",
+    "drift",
+    "scores",
+    "estimated",
+    "realised",
+    "skew",
+    "service",
+    "decay",
+    "staleness",
+    "decisions",
+]
 
 
 def write_figures(lake: Lake, kind: Kind, key: str, value: Any) -> None:

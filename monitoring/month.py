@@ -25,6 +25,7 @@ from monitoring.health import health_evidence, table_health
 from monitoring.promises import estimate_as_dict, estimate_evidence, estimate_month
 from monitoring.results import result_evidence, results_of_month
 from monitoring.service_day import evidence_of_days
+from monitoring.staleness import age_of, staleness_evidence
 from monitoring.watched import WatchedMonth
 from pipeline.bootstrap import Interval
 from pipeline.calendar import month_after
@@ -34,6 +35,9 @@ from pipeline.pointer import entries_to_serve
 from pipeline.serving_order import gate_passed_since, read_order
 from pipeline.wording import figure
 
+CHANGES = frozenset(
+    {"estimated_loss", "realised_loss", "realised_loss_beyond_margin", "realised_below_estimate", "calibration_drift"}
+)
 SHOWN_BY_SLICE = ("roc_auc", "log_loss", "calibration_ratio")
 
 
@@ -98,6 +102,11 @@ def _skew(watched: WatchedMonth) -> Look:
     return Look(figures, tuple(evidence_of_skew(watched, found)), {"fields": figures.get("fields", [])})
 
 
+def _staleness(watched: WatchedMonth) -> Look:
+    found = age_of(watched)
+    return Look(found, tuple(staleness_evidence(watched, found)), {"age": [found] if found else []})
+
+
 LOOKS: Mapping[Kind, Callable[[WatchedMonth], Look]] = {
     "health": _health,
     "drift": _drift,
@@ -105,6 +114,7 @@ LOOKS: Mapping[Kind, Callable[[WatchedMonth], Look]] = {
     "estimated": _estimated,
     "realised": _realised,
     "skew": _skew,
+    "staleness": _staleness,
 }
 
 
@@ -162,6 +172,12 @@ def _kept(watched: WatchedMonth) -> dict[str, Any]:
             remedy="Materialize monitoring_decision of the month first.",
         )
     return stored
+
+
+def is_after_a_change(watched: WatchedMonth) -> bool:
+    """Whether something has changed, so that a training must learn from the newest months; not where it is routine."""
+    stored = read_figures(watched.lake, "decisions", watched.key) or {"evidence": []}
+    return any(each["kind"] in CHANGES for each in stored["evidence"])
 
 
 def _without_release(watched: WatchedMonth) -> list[Evidence]:

@@ -26,7 +26,7 @@ from pipeline.labels import matured
 from pipeline.lake import Lake, canonical_json, lake_of, write_atomically, write_json
 from pipeline.manifest import Origin
 from pipeline.model_card import model_card
-from pipeline.pointer import Pointer, entries_to_serve, generation_of, read_pointer
+from pipeline.pointer import Pointer, generation_of, read_pointer
 from pipeline.policy import Policy, policy_of
 from pipeline.reference import reference_of
 from pipeline.release import Contents, Release, golden_rows, releases_root, write_release
@@ -60,11 +60,6 @@ class Run:
     def releases(self) -> Path:
         """The folder of the dataset's releases."""
         return releases_root(Path(str(self.lake.root)))
-
-    @property
-    def has_release(self) -> bool:
-        """Whether anything was ever promoted."""
-        return bool(entries_to_serve(self.releases))
 
     @property
     def split(self) -> Split:

@@ -25,7 +25,7 @@ from tests.little_company import CUSTOMERS, PAYMENTS, ROWS, RowsInMemory, day, l
 FIXED = {
     "features": {"customer_features", "feature_sketch", "matured_labels"},
     "training": {"rule_baseline", "logistic_model", "boosting_model"},
-    "evaluation": {"evaluation", "candidate_release", "promotion_decision"},
+    "evaluation": {"evaluation", "decay_curve", "candidate_release", "promotion_decision"},
     "release": {"current_release"},
     "batch": {"call_list"},
     "serving": {"bento"},
@@ -35,6 +35,7 @@ FIXED = {
         "score_drift",
         "estimated_performance",
         "realised_performance",
+        "model_staleness",
         "serving_skew",
         "monitoring_decision",
     },
