@@ -44,7 +44,7 @@ def serving(*, dataset: DatasetName = None, as_json: AsJson = False) -> None:
 
 @app.command
 def replay(*, customers: int = 10_000, as_json: AsJson = False) -> None:
-    """Two years of production in worlds that nothing was tuned on: what was earned, alarmed and trained.
+    """Two years of production in three scenarios: what was earned, alarmed and trained.
 
     Args:
         customers: of each world; with fewer, more is chance.
