@@ -215,12 +215,9 @@ class Stage:
 
     def _close(self, key: str) -> None:
         """The month's run, and what monitoring then asks for."""
-        from monitoring.acting import come_back
-
         self._run(CLOSE_MONTH, {PARTITION: key})
         if act(self._watched(key)).starts_training:
             self._run(RETRAIN, {PARTITION: key})
-            come_back(self._watched(key))
 
     def _called(self, key: str) -> Any:
         """The numbers of the customers whom the list of a month ordered to call."""

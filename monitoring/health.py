@@ -10,7 +10,6 @@ from statistics import median
 from typing import Any
 
 from monitoring.decisions import Evidence
-from pipeline.calendar import Calendar
 from pipeline.declaration import Dataset
 from pipeline.lake import Lake
 from pipeline.profile import rows_of_file
@@ -99,11 +98,7 @@ def _days_silent(dataset: Dataset, lake: Lake, name: str, key: str) -> float | N
     place = about.schema.to_arrow_schema().names.index(table.known_at)
     newest = [about.row_group(i).column(place).statistics for i in range(about.num_row_groups)]
     known = [found.max for found in newest if found is not None and found.has_min_max]
-    return (_end(dataset.calendar, key) - max(known)).total_seconds() / 86_400 if known else None
-
-
-def _end(calendar: Calendar, key: str) -> Any:
-    return calendar.as_of(key)
+    return (dataset.calendar.as_of(key) - max(known)).total_seconds() / 86_400 if known else None
 
 
 def _unusual(health: TableHealth) -> str:

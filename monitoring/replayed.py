@@ -3,7 +3,6 @@
 from typing import Any
 
 from monitoring.figures import read_figures
-from monitoring.month import LOOKS
 from monitoring.watched import WatchedMonth
 from pipeline.errors import ReleaseError
 from pipeline.pointer import read_pointer
@@ -29,7 +28,6 @@ def month_as_noted(watched: WatchedMonth) -> dict[str, Any]:
         "release": pointer.release if pointer else None,
         "promoted": bool(pointer and pointer.history[-1].release.startswith(watched.key)),
         "served_by": _served_by(watched),
-        "looks": sorted(LOOKS),
     }
 
 

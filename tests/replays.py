@@ -83,7 +83,6 @@ def made_up(
                 "realised": {
                     before: {"release": scored_by.get(before, release), **figures(place - 1, math.sin(7 * place))}
                 },
-                "looks": ["drift"],
                 "release": release,
                 "promoted": bool(trained.get(place)),
                 "served_by": "rule" if place in by_rule else "champion",
