@@ -56,7 +56,7 @@ class Work:
             is_new = context.run.job_name == RETRAIN and is_after_a_change(
                 WatchedMonth(self.dataset, self.settings, key)
             )
-            return Run(self.dataset, self.settings.after_a_change() if is_new else self.settings, key)
+            return Run(self.dataset, self.settings.model_copy(update={"learns_what_is_new": is_new}), key)
 
         return self._shared(self._runs, context, made)
 

@@ -9,6 +9,8 @@ latest month among them, before it leads to an action. The gravest action wins. 
   stop the new release for the faults of the old one;
 - training is not asked for again within `rest_months`: until more labels mature, it would learn the same; where the
   gate refused what was trained last, it is tried again as long as the evidence lasts;
+- after a change, little is known of what is new. Another training follows each time that twice as many months of it are
+  known as the one before could learn from, until there are `most_months_of_a_change`, whatever the gate said;
 - nobody stops watching before `quiet_months` quiet months.
 """
 
@@ -17,7 +19,7 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import Any, Literal
 
-from pipeline.calendar import month_after
+from pipeline.calendar import month_after, months_between
 
 EvidenceKind = Literal[
     "drift",
@@ -35,6 +37,10 @@ EvidenceKind = Literal[
     "stale_model",
     "service",
 ]
+CHANGES: frozenset[EvidenceKind] = frozenset(
+    {"estimated_loss", "realised_loss", "realised_loss_beyond_margin", "realised_below_estimate", "calibration_drift"}
+)
+"""What speaks for a world that has changed: a training because of it must learn from what is new."""
 
 
 class Action(IntEnum):
@@ -111,6 +117,7 @@ class DecisionRules:
     )
     quiet_months: int = 2
     rest_months: int = 2
+    most_months_of_a_change: int = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +145,9 @@ class MonitoringDecision:
         since: the first month of an action that goes on without a break.
         starts_training: whether a training is asked for now; also where the rule must answer meanwhile.
         last_training: the last month that asked for one, None where none did.
+        changed: the month that last asked for one because of a change which the release then did not know; None where
+            none did.
+        is_after_a_change: whether the training is to learn from what is new.
         quiet_months: how many months running spoke for nothing.
     """
 
@@ -147,6 +157,8 @@ class MonitoringDecision:
     since: str
     starts_training: bool = False
     last_training: str | None = None
+    changed: str | None = None
+    is_after_a_change: bool = False
     quiet_months: int = 0
 
     def as_dict(self) -> dict[str, Any]:
@@ -178,16 +190,24 @@ def decide(
         rules: the table.
     """
     now, rules = circumstances or Circumstances(), rules or DecisionRules()
-    fired = [found for trigger in rules.triggers if (found := _fired(trigger, month, evidence, now)) is not None]
+    found = {trigger: _fired(trigger, month, evidence, now) for trigger in rules.triggers}
+    fired = {trigger: each for trigger, each in found.items() if each is not None}
     quiet_months = 0 if fired else (previous.quiet_months if previous else rules.quiet_months) + 1
-    gravest = max((action for action, _ in fired), default=Action.NOTHING)
-    told = tuple(dict.fromkeys(says for action, reasons in fired if action is gravest for says in reasons))
+    gravest = max((action for action, _ in fired.values()), default=Action.NOTHING)
+    told = tuple(dict.fromkeys(says for action, reasons in fired.values() if action is gravest for says in reasons))
     action, reasons = _held(gravest, told, previous, now, still_watched=quiet_months < rules.quiet_months)
-    wants_training = action >= Action.RETRAIN
+    more = _more_is_known(month, previous, rules)
+    if more and action < Action.RETRAIN:
+        action, reasons = Action.RETRAIN, (*told, more)
     rested = _has_rested(month, previous, now, rules)
-    if action is Action.RETRAIN and not rested and previous is not None:
+    starts_training = action >= Action.RETRAIN and (bool(more) or rested)
+    if action is Action.RETRAIN and not starts_training and previous is not None:
         action, reasons = Action.WATCH, (*reasons, f"the training of {previous.last_training} must show first")
-    starts_training = wants_training and rested
+    changed = previous.changed if previous else None
+    # what speaks against a release that is older than the last change, or has had no time to show, is no other change
+    is_same = _is_new(month, changed, rules) and (now.release < str(changed) or not rested)
+    if starts_training and _shows_change(fired) and not is_same:
+        changed = month
     return MonitoringDecision(
         month=month,
         action=action,
@@ -195,6 +215,8 @@ def decide(
         since=previous.since if previous is not None and previous.action is action else month,
         starts_training=starts_training,
         last_training=month if starts_training else previous.last_training if previous else None,
+        changed=changed,
+        is_after_a_change=starts_training and _is_new(month, changed, rules),
         quiet_months=quiet_months,
     )
 
@@ -240,3 +262,22 @@ def _has_rested(month: str, previous: MonitoringDecision | None, now: Circumstan
     if last is None:
         return True
     return now.was_refused or month > month_after(last, rules.rest_months)
+
+
+def _shows_change(fired: Mapping[Trigger, tuple[Action, tuple[str, ...]]]) -> bool:
+    return any(trigger.kind in CHANGES and action >= Action.RETRAIN for trigger, (action, _) in fired.items())
+
+
+def _is_new(month: str, changed: str | None, rules: DecisionRules) -> bool:
+    """Whether so few months are known since the last change that they count more than those before it."""
+    return changed is not None and months_between(changed, month) < rules.most_months_of_a_change
+
+
+def _more_is_known(month: str, previous: MonitoringDecision | None, rules: DecisionRules) -> str:
+    """Why a change is worth another training: enough more is known of it; empty where it is not."""
+    if previous is None or previous.last_training is None or not _is_new(month, previous.changed, rules):
+        return ""
+    learned, known = (months_between(str(previous.changed), until) + 1 for until in (previous.last_training, month))
+    return f"{known} months of what changed are known, {learned} when a model last learned of it" * (
+        known >= 2 * learned
+    )

@@ -35,9 +35,6 @@ from pipeline.pointer import entries_to_serve
 from pipeline.serving_order import gate_passed_since, read_order
 from pipeline.wording import figure
 
-CHANGES = frozenset(
-    {"estimated_loss", "realised_loss", "realised_loss_beyond_margin", "realised_below_estimate", "calibration_drift"}
-)
 SHOWN_BY_SLICE = ("roc_auc", "log_loss", "calibration_ratio")
 
 
@@ -175,9 +172,9 @@ def _kept(watched: WatchedMonth) -> dict[str, Any]:
 
 
 def is_after_a_change(watched: WatchedMonth) -> bool:
-    """Whether something has changed, so that a training must learn from the newest months; not where it is routine."""
-    stored = read_figures(watched.lake, "decisions", watched.key) or {"evidence": []}
-    return any(each["kind"] in CHANGES for each in stored["evidence"])
+    """Whether the month's training must learn from what is new; not where it is routine."""
+    stored = read_figures(watched.lake, "decisions", watched.key)
+    return stored is not None and decision_from_dict(stored["decision"]).is_after_a_change
 
 
 def _without_release(watched: WatchedMonth) -> list[Evidence]:

@@ -17,7 +17,7 @@ from pipeline.gate_rules import GateRules
 from pipeline.labels import matured
 from pipeline.release import Release
 from pipeline.scored import ScoredMonth, evenly
-from pipeline.splits import labelled_rows
+from pipeline.splits import is_tested, labelled_rows
 from pipeline.wording import money_figure, number
 
 if TYPE_CHECKING:
@@ -79,26 +79,33 @@ def _labelled(watched: WatchedMonth, release: Release) -> Labelled | None:
 
     Where customers were called, only the control group tells what would have happened.
     """
-    parts = release.evidence("evaluation.json")["parts"]
-    seen = {key for part in parts if part["name"] != "test" for key in part["snapshots"]}
-    keys = [key for key in matured(watched.dataset, watched.key) if key not in seen][-LABELLED_MONTHS:]
+    parts = {part["name"]: set(part["snapshots"]) for part in release.evidence("evaluation.json")["parts"]}
+    seen = set().union(*(snapshots for name, snapshots in parts.items() if name != "test"))
+    dealt = seen & parts.get("test", set())  # months of which half of the customers were tested on
+    keys = [key for key in matured(watched.dataset, watched.key) if key in dealt or key not in seen][-LABELLED_MONTHS:]
     engine = watched.engine()
-    found = [_of_month(watched, release, engine, key) for key in keys]
+    found = [_of_month(watched, release, engine, key, dealt=key in dealt) for key in keys]
     engine.dispose()
     if not found:
         return None
     return Labelled(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
 
-def _of_month(watched: WatchedMonth, release: Release, engine: "sa.Engine", key: str) -> tuple[FloatArray, ...]:
+def _of_month(
+    watched: WatchedMonth, release: Release, engine: "sa.Engine", key: str, *, dealt: bool
+) -> tuple[FloatArray, ...]:
     """Probability, outcome, encoded features and copies of a month's rows; all of them where nobody was called."""
     outcome = matured_outcomes(watched.dataset, watched.lake, engine, release, key)
     if outcome is None:
         rows = labelled_rows(watched.dataset, watched.lake, [key])
+        if dealt:
+            rows = rows[is_tested(rows["customer_id"], key, watched.settings.seed)].reset_index(drop=True)
         encoded = Encoding(release.scorer.fields).matrix(rows, len(rows))
         churned = rows["churned"].to_numpy(dtype=np.float64)
         return release.scorer.probability(rows, len(rows)), churned, encoded, np.ones(len(rows))
     places = honest_rows(outcome.outcomes)
+    if dealt:
+        places = places[is_tested(outcome.outcomes.customer[places].tolist(), key, watched.settings.seed)]
     churned = outcome.outcomes.churned[places].astype(np.float64)
     copies = np.bincount(places)[places].astype(np.float64)
     return outcome.scored.probability[places], churned, _encoded(release, outcome.scored)[places], copies

@@ -22,7 +22,7 @@ from pipeline.wording import figure, money_figure
 
 PREVIOUS = "previous release"
 ROUNDS = 200  # of the bootstrap: a monthly look, not a promotion
-NEWS_Z = 2.6  # one look in 200 strays so far by itself, and there are two looks a month
+NEWS_Z = 3.0  # one look in 700 strays so far by itself, and there are several looks a month
 WIDTH_IN_SD = 2 * 1.959963984540054
 WORSE = {"roc_auc": -1, "log_loss": 1}
 SLOPE_LOW, SLOPE_HIGH, MOST_INTERCEPT = 0.8, 1.25, 0.25

@@ -16,7 +16,7 @@ import pandas as pd
 from monitoring.decisions import Evidence
 from monitoring.figures import read_figures, write_figures
 from monitoring.watched import WatchedMonth
-from pipeline.calendar import Monthly, month_after, month_start
+from pipeline.calendar import Monthly, month_after, months_between
 from pipeline.candidates import Run
 from pipeline.control_group import representative, without_called
 from pipeline.gate_figures import skill
@@ -30,6 +30,7 @@ FEWEST_AGES, FEWEST_TRAINED = 5, 3
 ROWS = 20_000  # that the model is fitted on: its curve is wanted, not its height
 LOST_SHARE = 0.10  # of the skill; as much profit is what the gate lets a candidate be worse by
 ROUTINE_MONTHS = 8  # nothing need be wrong: with more history, a stronger rung may pay that did not before
+FEWEST_MONTHS = 3  # between two rivals: the gate tests on as many months, which should be others by then
 SURE_T = -2.0  # how many standard errors the slope must lie below zero
 
 
@@ -72,7 +73,7 @@ def decay_curve(run: Run) -> list[Aged]:
         rows = labelled_rows(run.dataset, run.lake, [key], only=representative)
         if _has_both(rows):
             saved = skill(rows["churned"].to_numpy(dtype=np.float64), scorer.probability(rows, len(rows)))
-            points.append(Aged(_months_between(known[-1], key), key, float(saved)))
+            points.append(Aged(months_between(known[-1], key), key, float(saved)))
     return points
 
 
@@ -100,8 +101,8 @@ def age_of(watched: WatchedMonth) -> dict[str, Any]:
     limit = stored.get("best_before_months")
     return {
         "release": watched.release.id,
-        "age_months": _months_between(trained, watched.key),
-        "months_since_training": _months_between(max(trained, _last_training(watched)), watched.key),
+        "age_months": months_between(trained, watched.key),
+        "months_since_training": months_between(max(trained, _last_training(watched)), watched.key),
         "best_before_months": limit,
     }
 
@@ -111,10 +112,11 @@ def staleness_evidence(watched: WatchedMonth, found: dict[str, Any]) -> list[Evi
     if not found:
         return []
     age, limit, release = found["age_months"], found["best_before_months"], found["release"]
-    if limit is not None and age >= limit:
+    since = found["months_since_training"]
+    if limit is not None and age >= limit and since >= FEWEST_MONTHS:
         says = f"{release} is {age} months old; a model like it lost {percent(LOST_SHARE, 0)} of its skill in {limit}"
-    elif found["months_since_training"] >= ROUTINE_MONTHS:
-        says = f"{found['months_since_training']} months have passed since {release} had a rival"
+    elif since >= ROUTINE_MONTHS:
+        says = f"{since} months have passed since {release} had a rival"
     else:
         return []
     return [Evidence(watched.key, "stale_model", f"{watched.key}: {says}", release)]
@@ -129,8 +131,3 @@ def _last_training(watched: WatchedMonth) -> str:
 def _has_both(rows: pd.DataFrame) -> bool:
     left = int(rows["churned"].sum())
     return min(left, len(rows) - left) >= FEWEST_OF_AN_OUTCOME
-
-
-def _months_between(earlier: str, later: str) -> int:
-    first, last = month_start(earlier), month_start(later)
-    return 12 * (last.year - first.year) + last.month - first.month

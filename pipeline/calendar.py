@@ -25,6 +25,12 @@ def month_after(key: str, months: int = 1) -> str:
     return f"{index // 12:04d}-{index % 12 + 1:02d}"
 
 
+def months_between(earlier: str, later: str) -> int:
+    """How many months after `earlier` the month `later` is; negative where it is before."""
+    first, last = month_start(earlier), month_start(later)
+    return 12 * (last.year - first.year) + last.month - first.month
+
+
 @dataclass(frozen=True, kw_only=True)
 class Monthly:
     """One snapshot at the close of every month.

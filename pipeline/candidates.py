@@ -26,7 +26,7 @@ from pipeline.labels import matured
 from pipeline.lake import Lake, canonical_json, lake_of, write_atomically, write_json
 from pipeline.manifest import Origin
 from pipeline.model_card import model_card
-from pipeline.pointer import Pointer, generation_of, read_pointer
+from pipeline.pointer import Pointer, current_release, generation_of, read_pointer
 from pipeline.policy import Policy, policy_of
 from pipeline.reference import reference_of
 from pipeline.release import Contents, Release, golden_rows, releases_root, write_release
@@ -137,9 +137,26 @@ class Run:
 def evaluate_run(run: Run) -> Evaluation:
     """Judge the month's rungs on rows that none has seen, and write the report."""
     rungs: dict[str, Scorer] = {name: run.rung(name) for name in RUNGS}
-    found = evaluate_rungs(run.dataset, run.split, rungs, run.settings, run_key=run.key, data_version=run.data_version)
+    found = evaluate_rungs(
+        run.dataset,
+        run.split,
+        rungs,
+        run.settings,
+        run_key=run.key,
+        data_version=run.data_version,
+        incumbent=_incumbent(run),
+    )
     write_json(run.folder / "evaluation.json", found.as_dict())
     return found
+
+
+def _incumbent(run: Run) -> str | None:
+    """The rung that answers now; none where nothing does, or nobody can say what."""
+    try:
+        release = current_release(run.releases)
+    except ReleaseError:
+        return None
+    return release.manifest.rung if release else None
 
 
 def write_candidate(

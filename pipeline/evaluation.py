@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any
 
@@ -122,21 +122,22 @@ def evaluate_rungs(
     *,
     run_key: str = "",
     data_version: str = "",
+    incumbent: str | None = None,
 ) -> Evaluation:
-    """Judge every rung on `split.test`, which nothing else may have looked at.
+    """Judge every rung on `split.test`, which nothing else may have looked at; `incumbent` is the one that answers now.
 
     Raises:
         ChurnError: there are no test rows, or a rung gives something that is no probability.
     """
     judged = _judge(dataset, sorted_frame(split.test), rungs, settings)
-    verdict, comparisons, chance = _verdict(judged)
+    verdict, comparisons, chance = _verdict(judged, incumbent)
     scorer, p = rungs[verdict.rung], judged.scores[verdict.rung]
     frame, rows = judged.frame, judged.rows
     return Evaluation(
         **_facts(judged),
         run_key=run_key,
         data_version=data_version,
-        parts=tuple(_part(each.name, getattr(split, each.name)) for each in fields(Split)),
+        parts=tuple(_part(name, getattr(split, name)) for name in ("train", "calibration", "test")),
         rungs={name: metrics_of(judged.drawn, name) for name in judged.names},
         comparisons=comparisons,
         against_chance=chance,
@@ -184,11 +185,12 @@ def _judge(dataset: Dataset, frame: pd.DataFrame, rungs: Mapping[str, Scorer], s
     return _Judged(dataset, frame, rows, scores, groups, drawn)
 
 
-def _verdict(judged: _Judged) -> tuple[Verdict, tuple[Comparison, ...], dict[str, Interval]]:
+def _verdict(judged: _Judged, incumbent: str | None) -> tuple[Verdict, tuple[Comparison, ...], dict[str, Interval]]:
     comparisons = comparisons_of(judged.drawn, judged.names)
     chance = against_chance(judged.drawn, judged.names)
     profits = {name: judged.drawn.interval(name, "profit") for name in judged.names}
-    return verdict_of(profits, comparisons, chance, unit_of(judged.dataset)), comparisons, chance
+    verdict = verdict_of(profits, comparisons, chance, unit_of(judged.dataset), incumbent=incumbent)
+    return verdict, comparisons, chance
 
 
 def _part(name: str, rows: pd.DataFrame) -> Part:

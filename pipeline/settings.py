@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     training_months: int = Field(default=18, ge=1, description="snapshots that a model is fitted on at most")
     test_months: int = Field(default=3, ge=1, description="newest labelled snapshots, read once, for the gate")
     calibration_months: int = Field(default=2, ge=1, description="snapshots between training and test, for calibration")
-    shorter_histories: bool = Field(default=False, description="whether models of the newest months only are tried too")
+    learns_what_is_new: bool = Field(default=False, description="whether a training is to learn what changed of late")
     training_rows: int = Field(default=120_000, ge=1_000, description="rows that a model is fitted on at most")
     search_candidates: int = Field(default=4, ge=1, description="hyperparameter settings tried for each model")
     search_rows: int = Field(default=30_000, ge=1_000, description="rows that each of them is tried on at most")
@@ -56,14 +56,6 @@ class Settings(BaseSettings):
     serve_hosts: str = Field(default="localhost,127.0.0.1,[::1]", description="names callers may use; * for any")
     serve_deadline_seconds: float = Field(default=0.5, gt=0, description="how long a release may score a customer")
     api_key: SecretStr | None = Field(default=None, description="key that callers must send, where set")
-
-    def after_a_change(self) -> "Settings":
-        """For a training that monitoring asks for: what was true long ago may hold no more, so the newest months count.
-
-        One month each to calibrate and to test, so that the models see what is new three months after it began, and
-        shorter histories beside the usual one; whichever says the calibration month best is kept.
-        """
-        return self.model_copy(update={"test_months": 1, "calibration_months": 1, "shorter_histories": True})
 
     def root(self) -> UPath:
         """The home as a path; a folder on this machine is made absolute."""

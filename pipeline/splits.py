@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pipeline.calendar import SingleSnapshot, month_after
 from pipeline.control_group import representative, without_called
@@ -16,6 +18,7 @@ from pipeline.lake import Lake
 from pipeline.settings import Settings
 
 TRAIN_SHARE, CALIBRATION_SHARE = 0.60, 0.15  # of a dataset without time; the rest is the test part
+TESTED_SHARE = 0.5  # of the customers of the newest month, where they are dealt
 FEWEST_OF_AN_OUTCOME = 5  # leavers, and stayers, below which a part says nothing
 
 
@@ -30,11 +33,17 @@ class Months:
 
 @dataclass(frozen=True)
 class Split:
-    """Labelled rows: `customer_id`, `snapshot`, one column per feature, `churned`. The test part is read once."""
+    """Labelled rows: `customer_id`, `snapshot`, one column per feature, `churned`. The test part is read once.
+
+    Args:
+        is_shared: whether the rows of the calibration are among those of the training, so that each has to be scored by
+            a model that has not seen its customer.
+    """
 
     train: pd.DataFrame
     calibration: pd.DataFrame
     test: pd.DataFrame
+    is_shared: bool = False
 
     @property
     def snapshots(self) -> list[str]:
@@ -50,11 +59,42 @@ def split_of(dataset: Dataset, lake: Lake, run_key: str, settings: Settings) -> 
     """
     if isinstance(dataset.calendar, SingleSnapshot):
         return _with_both_outcomes(by_customer(labelled_rows(dataset, lake, dataset.calendar.keys()), settings.seed))
+    if settings.learns_what_is_new and (newest := _newest_dealt(dataset, lake, run_key, settings)) is not None:
+        return newest
     months = split_months(dataset, run_key, settings)
     train = labelled_rows(dataset, lake, months.train, only=without_called)
     # a sigmoid fits best where most rows are, so the likeliest leavers must not be missing from its rows
-    later = (labelled_rows(dataset, lake, keys, only=representative) for keys in (months.calibration, months.test))
-    return _with_both_outcomes(Split(train, *later))
+    calibration, test = (
+        labelled_rows(dataset, lake, keys, only=representative) for keys in (months.calibration, months.test)
+    )
+    return _with_both_outcomes(Split(train, calibration, test))
+
+
+def _newest_dealt(dataset: Dataset, lake: Lake, run_key: str, settings: Settings) -> Split | None:
+    """The customers of the newest labelled month in halves, one to learn from and one for the test.
+
+    Whole months for each part would have a model wait for three of them before it learns from the first. Nobody is on
+    both sides in that month; the months before it are learned from too. None where there is not enough for that.
+    """
+    labelled = matured(dataset, run_key)
+    known = _known_before(dataset, labelled, labelled[-1:])[-settings.training_months :]
+    if not known:
+        return None
+    newest = labelled[-1]
+    train, judged = (labelled_rows(dataset, lake, [newest], only=only) for only in (without_called, representative))
+    to_learn, to_judge = (~is_tested(rows["customer_id"], newest, settings.seed) for rows in (train, judged))
+    parts = [labelled_rows(dataset, lake, known, only=without_called), train[to_learn]]
+    calibration, test = (judged[half].reset_index(drop=True) for half in (to_judge, ~to_judge))
+    split = Split(pd.concat(parts, ignore_index=True), calibration, test, is_shared=True)
+    try:
+        return _with_both_outcomes(split)
+    except ChurnError:
+        return None
+
+
+def is_tested(customers: "Sequence[str] | pd.Series[str]", newest: str, seed: int) -> NDArray[np.bool_]:
+    """Which customers of the newest month are tested on, where its customers are dealt."""
+    return np.asarray(hashed_shares(customers, f"{seed} {newest}") < TESTED_SHARE, dtype=bool)
 
 
 def split_months(dataset: Dataset, run_key: str, settings: Settings) -> Months:
@@ -109,7 +149,8 @@ def by_customer(rows: pd.DataFrame, seed: int) -> Split:
     """Three parts by a hash of the customer, so that a customer stays in a part whatever else the table holds."""
     place = hashed_shares(rows["customer_id"], seed)
     train, calibration = place < TRAIN_SHARE, place < TRAIN_SHARE + CALIBRATION_SHARE
-    return Split(*(rows[part].reset_index(drop=True) for part in (train, calibration & ~train, ~calibration)))
+    parts = [rows[part].reset_index(drop=True) for part in (train, calibration & ~train, ~calibration)]
+    return Split(parts[0], parts[1], parts[2])
 
 
 def _sizes(settings: Settings) -> list[tuple[int, int]]:

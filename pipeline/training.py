@@ -1,16 +1,19 @@
 """Fits a rung: searches its settings on later rows, fits, and calibrates on rows later still."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline.declaration import Dataset
 from pipeline.economics import FloatArray
 from pipeline.encoding import model_fields
 from pipeline.feature_kinds import Field
+from pipeline.hashing import hashed_shares
 from pipeline.metrics import log_losses
 from pipeline.rule import fitted_rule
 from pipeline.scoring import Calibration, RuleScorer, RungName, Scorer
@@ -27,20 +30,25 @@ TRUSTED_TYPES: tuple[str, ...] = (  # what MLflow's copy of a model may contain 
     "scipy._lib.array_api_compat.numpy._aliases.asarray",
 )
 CALIBRATION_FOLD = 5  # where there is no time, one row in so many is kept for the calibration
-
-
-SHORTER_MONTHS = (6, 3, 1)
+HALF = 0.5
+SHORTER_MONTHS = (6, 3, 2)  # histories that are tried, the newest month included, where what is new must be learned
 
 
 @dataclass(frozen=True)
 class FittedRung:
-    """A rung, ready to be judged. `estimator` is sklearn's object (None for the rule), for MLflow and for the gate."""
+    """A rung, ready to be judged.
+
+    Args:
+        estimator: sklearn's object (None for the rule), for MLflow and for the gate.
+        log_loss: on calibration rows that were learned from too, by models that had not; NaN where none were.
+    """
 
     name: RungName
     scorer: Scorer
     estimator: Any
     parameters: Mapping[str, Any]
     search: tuple[Mapping[str, Any], ...] = field(default=())
+    log_loss: float = math.nan
 
     def offline_probability(self, rows: pd.DataFrame) -> FloatArray:
         """What the object that was fitted says: the release must say the same to 1e-9."""
@@ -60,25 +68,21 @@ def fit_rung(name: RungName, dataset: Dataset, split: Split, settings: Settings)
         return FittedRung(name, RuleScorer(table, fields), None, {"conditions": len(dataset.rule.points)})
     search = searched(name, dataset, at_most(split.train, settings.training_rows, settings.seed), settings)
     best = min(search, key=lambda tried: float(tried["log_loss"]))["parameters"]
-    fits = {len(part.snapshots): fit_with(name, dataset, part, best, settings) for part in _histories(split, settings)}
-    losses = {months: _log_loss(fit, split.calibration) for months, fit in fits.items()}
-    tried = [{"parameters": {**best, "months": months}, "log_loss": loss} for months, loss in losses.items()]
-    chosen = fits[min(losses, key=losses.__getitem__)]
-    return replace(chosen, search=(*search, *(tried if len(fits) > 1 else ())))
+    if not split.is_shared:
+        return replace(fit_with(name, dataset, split, best, settings), search=tuple(search))
+    fits = {len(part.snapshots): fit_with(name, dataset, part, best, settings) for part in _histories(split)}
+    tried = [{"parameters": {**best, "months": months}, "log_loss": fit.log_loss} for months, fit in fits.items()]
+    return replace(min(fits.values(), key=lambda fit: fit.log_loss), search=(*search, *tried))
 
 
-def _histories(split: Split, settings: Settings) -> Iterator[Split]:
+def _histories(split: Split) -> Iterator[Split]:
     """The split as it is, and with the newest months only of its training part."""
     yield split
     months = split.snapshots
-    for count in SHORTER_MONTHS if settings.shorter_histories else ():
+    for count in SHORTER_MONTHS:
         if count < len(months):
             kept = split.train["snapshot"].isin(months[-count:])
             yield replace(split, train=split.train[kept].reset_index(drop=True))
-
-
-def _log_loss(fit: FittedRung, rows: pd.DataFrame) -> float:
-    return float(log_losses(rows["churned"].to_numpy(dtype=np.float64), fit.scorer.probability(rows, len(rows))).mean())
 
 
 def fit_with(
@@ -86,12 +90,35 @@ def fit_with(
 ) -> FittedRung:
     """Fit a model with settings that are known, and calibrate it."""
     fields, train = model_fields(dataset.fields()), at_most(split.train, settings.training_rows, settings.seed)
-    names = [field.name for field in fields]
+    names, later = [field.name for field in fields], split.calibration
     with one_core():
         fitted = _fitted(name, fields, train, parameters, settings.seed)
-        wrapped, calibration = calibrated(fitted, names, split.calibration)
+        raw = None
+        if split.is_shared:
+            raw = np.empty(len(later))
+            for rows, others in _halves(later, train):
+                half = _fitted(name, fields, others, parameters, settings.seed)
+                raw[rows] = half.decision_function(later.loc[rows, names])
+        wrapped, calibration = calibrated(fitted, names, later, raw)
         scorer = _exported(name, fitted, fields, train, calibration)
-    return FittedRung(name, scorer, wrapped, parameters)
+    rung = FittedRung(name, scorer, wrapped, parameters)
+    return rung if raw is None else replace(rung, log_loss=_log_loss(calibration.probability(raw), later))
+
+
+def _halves(rows: pd.DataFrame, train: pd.DataFrame) -> Iterator[tuple[NDArray[np.bool_], pd.DataFrame]]:
+    """Half of the customers of `rows`, twice: which rows are theirs, and the training rows that are not.
+
+    Only the months of `rows` are held back: what a customer did before is known when their outcome is not.
+    """
+    months = set(rows["snapshot"])
+    theirs, known = (hashed_shares(part["customer_id"], "halves") < HALF for part in (rows, train))
+    for first in (True, False):
+        held_back = train["snapshot"].isin(months).to_numpy() & (known == first)
+        yield theirs == first, train[~held_back].reset_index(drop=True)
+
+
+def _log_loss(probability: FloatArray, rows: pd.DataFrame) -> float:
+    return float(log_losses(rows["churned"].to_numpy(dtype=np.float64), probability).mean())
 
 
 def _fitted(
@@ -119,8 +146,12 @@ def _contrary(fitted: Any, fields: tuple[Field, ...], train: pd.DataFrame) -> se
     return contrary_fields(scorecard_of(fitted, fields, train, Calibration(1.0, 0.0)))
 
 
-def calibrated(fitted: Any, names: Sequence[str], rows: pd.DataFrame) -> tuple[Any, Calibration]:
-    """The estimator with Platt's sigmoid on top, fitted on rows later than those it learned from.
+def calibrated(
+    fitted: Any, names: Sequence[str], rows: pd.DataFrame, raw: FloatArray | None = None
+) -> tuple[Any, Calibration]:
+    """The estimator with Platt's sigmoid on top, fitted on rows that it did not learn from.
+
+    Where it did, `raw` has what models like it that did not say of them, in log-odds before any calibration.
 
     The sigmoid rises. Where the rows would have it fall, because the model is worse than a coin on them, the score
     stays as it is: the evaluation must see the ranking that the model has.
@@ -132,6 +163,8 @@ def calibrated(fitted: Any, names: Sequence[str], rows: pd.DataFrame) -> tuple[A
     wrapped = CalibratedClassifierCV(FrozenEstimator(fitted), method="sigmoid", cv=2)
     wrapped.fit(rows[list(names)], rows["churned"].to_numpy())
     sigmoid = wrapped.calibrated_classifiers_[0].calibrators[0]
+    if raw is not None:
+        sigmoid.fit(raw, rows["churned"].to_numpy())
     if sigmoid.a_ >= 0:
         sigmoid.a_, sigmoid.b_ = -1.0, 0.0
     return wrapped, Calibration(slope=-float(sigmoid.a_), intercept=-float(sigmoid.b_))

@@ -1,4 +1,8 @@
-"""Which rung is worth its complexity: the simplest that no more complex one beats in money."""
+"""Which rung is worth its complexity: the simplest that no more complex one beats in money.
+
+Where a rung answers already, the burden of proof is on the others: it has shown that it pays, and a training on few new
+rows is no reason to forget that.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,11 +55,22 @@ def against_chance(drawn: Draws, names: Sequence[str]) -> dict[str, Interval]:
 
 
 def verdict_of(
-    profits: Mapping[str, Interval], comparisons: Sequence[Comparison], chance: Mapping[str, Interval], unit: Unit
+    profits: Mapping[str, Interval],
+    comparisons: Sequence[Comparison],
+    chance: Mapping[str, Interval],
+    unit: Unit,
+    *,
+    incumbent: str | None = None,
 ) -> Verdict:
-    """The simplest rung that no more complex one beats, by an interval that lies above zero."""
-    chosen = next(name for name in simplest_first(list(profits)) if not _beaten(name, comparisons))
+    """The simplest rung that no more complex one beats, by an interval that lies above zero.
+
+    `incumbent`, which answers now, stays all the same unless another beats it, simpler or more complex.
+    """
+    simplest = next(name for name in simplest_first(list(profits)) if not _beaten(name, comparisons))
+    chosen = incumbent if incumbent is not None and _stays(incumbent, profits, comparisons) else simplest
     reasons = [_sentence(comparison, unit) for comparison in _telling(chosen, comparisons)]
+    if chosen != simplest:
+        reasons.insert(0, sentence(f"{the_rung(chosen)} answers now, and no other is shown to earn more."))
     reasons.append(_against_nobody(chosen, profits[chosen], unit))
     reasons.append(_against_chance(chance[chosen], unit))
     return Verdict(chosen, tuple(reasons))
@@ -63,6 +78,12 @@ def verdict_of(
 
 def _beaten(name: str, comparisons: Sequence[Comparison]) -> bool:
     return any(each.against == name and each.profit.is_above_zero for each in comparisons)
+
+
+def _stays(incumbent: str, profits: Mapping[str, Interval], comparisons: Sequence[Comparison]) -> bool:
+    """Whether it was judged and nothing beats it, simpler ones included."""
+    by_simpler = any(each.rung == incumbent and each.profit.high < 0 for each in comparisons)
+    return incumbent in profits and not (by_simpler or _beaten(incumbent, comparisons))
 
 
 def _telling(chosen: str, comparisons: Sequence[Comparison]) -> list[Comparison]:

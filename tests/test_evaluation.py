@@ -28,13 +28,15 @@ NOTHING, WIN, LOSS = Interval(10.0, -90.0, 110.0), Interval(100.0, 20.0, 180.0),
 PROFITS = dict.fromkeys(("rule", "logistic", "boosting"), WIN)
 
 
-def verdict(logistic_rule: Interval, boosting_rule: Interval, boosting_logistic: Interval) -> Verdict:
+def verdict(
+    logistic_rule: Interval, boosting_rule: Interval, boosting_logistic: Interval, incumbent: str | None = None
+) -> Verdict:
     comparisons = (
         Comparison("logistic", "rule", logistic_rule, 3),
         Comparison("boosting", "rule", boosting_rule, 3),
         Comparison("boosting", "logistic", boosting_logistic, 3),
     )
-    return verdict_of(PROFITS, comparisons, PROFITS, Unit("USD", "month"))
+    return verdict_of(PROFITS, comparisons, PROFITS, Unit("USD", "month"), incumbent=incumbent)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,30 @@ def verdict(logistic_rule: Interval, boosting_rule: Interval, boosting_logistic:
 )
 def test_the_simplest_rung_that_no_more_complex_one_beats_is_chosen(figures: tuple[Interval, ...], chosen: str) -> None:
     assert verdict(*figures).rung == chosen
+
+
+@pytest.mark.parametrize(
+    ("figures", "incumbent", "chosen"),
+    [
+        ((NOTHING, NOTHING, NOTHING), "boosting", "boosting"),  # on few rows nothing is shown: what answers stays
+        ((NOTHING, NOTHING, NOTHING), "logistic", "logistic"),
+        ((WIN, WIN, WIN), "logistic", "boosting"),
+        ((WIN, NOTHING, LOSS), "boosting", "logistic"),
+        ((LOSS, LOSS, NOTHING), "boosting", "rule"),
+        ((WIN, WIN, NOTHING), "forgotten", "logistic"),
+    ],
+)
+def test_what_answers_now_stays_until_another_beats_it(
+    figures: tuple[Interval, ...], incumbent: str, chosen: str
+) -> None:
+    assert verdict(*figures, incumbent=incumbent).rung == chosen
+
+
+def test_why_the_rung_stays_is_said_first() -> None:
+    assert verdict(NOTHING, NOTHING, NOTHING, incumbent="boosting").reasons[0] == (
+        "The gradient boosting answers now, and no other is shown to earn more."
+    )
+    assert "answers now" not in " ".join(verdict(WIN, WIN, WIN, incumbent="boosting").reasons)
 
 
 def test_the_reasons_are_sentences_with_the_figures() -> None:

@@ -81,7 +81,7 @@ def test_late_labels_of_an_old_release_do_not_stop_the_new_one() -> None:
     fallen = after("2025-03", seen("2025-03", "realised_loss_beyond_margin", "r2"))
     late = seen("2025-04", "realised_loss_beyond_margin", "r2")
     back = after("2025-04", late, previous=fallen, release="r3", gate_passed=True)
-    assert back.action is Action.WATCH
+    assert back.action < Action.ROLL_BACK
 
 
 def test_a_release_worse_than_the_one_before_goes_back_or_to_the_rule() -> None:
@@ -94,10 +94,44 @@ def test_a_release_worse_than_the_one_before_goes_back_or_to_the_rule() -> None:
 
 def test_a_training_is_given_time_to_show() -> None:
     months = months_after("2025-03", 5)
-    decisions = played({month: ["realised_loss"] for month in months}, months)
+    decisions = played({month: ["stale_model"] for month in months}, months)
     assert [decision.starts_training for decision in decisions] == [True, False, False, True, False]
     assert decisions[1].action is Action.WATCH
     assert decisions[1].reasons[-1] == "the training of 2025-03 must show first"
+
+
+def test_a_change_is_learned_again_each_time_that_twice_as_much_of_it_is_known() -> None:
+    months = months_after("2025-03", 12)
+    decisions = played({"2025-03": ["realised_loss"]}, months)
+    trained = [decision.month for decision in decisions if decision.starts_training]
+    assert trained == ["2025-03", "2025-04", "2025-06", "2025-10"]  # with 1, 2, 4 and 8 months of it
+    assert {decision.changed for decision in decisions} == {"2025-03"}
+    assert [decision.month for decision in decisions if decision.is_after_a_change] == trained
+    assert decisions[1].reasons == ("2 months of what changed are known, 1 when a model last learned of it",)
+
+
+def test_what_still_speaks_against_a_release_that_is_older_than_the_change_is_the_same_change() -> None:
+    old = {"release": "2025-01-a", "was_refused": True}
+    first = after("2025-03", seen("2025-03", "realised_loss", "2025-01-a"), **old)
+    again = after("2025-04", seen("2025-04", "realised_loss", "2025-01-a"), previous=first, **old)
+    assert (again.starts_training, again.changed) == (True, "2025-03")
+
+
+def test_what_speaks_against_a_release_that_had_time_to_show_is_another_change() -> None:
+    first = after("2025-03", seen("2025-03", "realised_loss", "2025-01-a"), release="2025-01-a")
+    quiet = [after("2025-04", previous=first, release="2025-04-b")]
+    for month in months_after("2025-05", 3):
+        quiet.append(after(month, previous=quiet[-1], release="2025-04-b"))
+    lost = seen("2025-09", "realised_loss", "2025-04-b")
+    again = after(
+        "2025-09", lost, previous=after("2025-08", previous=quiet[-1], release="2025-04-b"), release="2025-04-b"
+    )
+    assert (first.changed, quiet[-1].changed, again.changed) == ("2025-03", "2025-03", "2025-09")
+
+
+def test_a_training_by_plan_learns_from_all_months_alike() -> None:
+    decision = after("2025-03", seen("2025-03", "stale_model"))
+    assert (decision.starts_training, decision.is_after_a_change, decision.changed) == (True, False, None)
 
 
 def test_a_training_that_the_gate_refused_is_tried_again_as_long_as_the_evidence_lasts() -> None:
@@ -139,7 +173,11 @@ def test_whatever_happens_trainings_keep_their_distance_and_actions_their_reason
     months = months_after("2024-01", len(history))
     decisions = played(dict(zip(months, map(sorted, history), strict=True)), months)
     trained = [place for place, decision in enumerate(decisions) if decision.starts_training]
-    assert all(later - earlier > DecisionRules().rest_months for earlier, later in pairwise(trained))
+    for earlier, later in pairwise(trained):
+        has_rested, changed = later - earlier > DecisionRules().rest_months, decisions[earlier].changed
+        assert has_rested or (
+            changed and later - months.index(changed) + 1 >= 2 * (earlier - months.index(changed) + 1)
+        )
     assert all(decision.reasons for decision in decisions if decision.action > Action.NOTHING)
     fallen = next((place for place, decision in enumerate(decisions) if decision.action is Action.FALL_BACK), None)
     if fallen is not None:

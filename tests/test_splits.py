@@ -134,6 +134,48 @@ def test_a_split_by_time_reads_each_month_into_its_part(lake: Lake) -> None:
     ]
 
 
+WHAT_IS_NEW = Settings(learns_what_is_new=True)
+
+
+def test_what_is_new_is_learned_from_half_of_the_newest_customers_and_tested_on_the_others(lake: Lake) -> None:
+    split = split_of(made_up(), lake, "2024-04", WHAT_IS_NEW)  # the labels of March are known when April closes
+    assert [sorted(set(part["snapshot"])) for part in (split.train, split.calibration, split.test)] == [
+        ["2024-01", "2024-02", "2024-03"],
+        ["2024-03"],
+        ["2024-03"],
+    ]
+    newest = split.train[split.train["snapshot"] == "2024-03"]
+    assert set(newest["customer_id"]) == set(split.calibration["customer_id"])
+    assert not set(newest["customer_id"]) & set(split.test["customer_id"])
+    assert len(newest) + len(split.test) == 400
+    assert 150 < len(split.test) < 250
+    assert split.is_shared
+
+
+def test_nobody_who_was_called_in_the_newest_month_is_learned_from(lake: Lake) -> None:
+    rows = lake.read("features", "customers", "2024-03").sort_by("customer_id")
+    is_listed = np.arange(400) < 40
+    is_held_out = is_listed & (np.arange(400) % 4 == 0)
+    listed = {"customer_id": rows["customer_id"], "contact": is_listed & ~is_held_out, "holdout": is_held_out}
+    lake.write(pa.table(listed), "scores", "customers", "2024-03")
+    called = set(np.array(rows["customer_id"].to_pylist())[is_listed & ~is_held_out])
+    split = split_of(made_up(), lake, "2024-04", WHAT_IS_NEW)
+    newest = split.train[split.train["snapshot"] == "2024-03"]
+    assert not called & {*newest["customer_id"], *split.calibration["customer_id"], *split.test["customer_id"]}
+    judged = pd.concat([split.calibration, split.test])
+    assert len(judged) == 400  # the ten who were left alone stand for the forty who were chosen
+    assert not set(newest["customer_id"]) & set(split.test["customer_id"])
+
+
+def test_where_there_is_too_little_to_deal_the_split_is_by_time(lake: Lake) -> None:
+    for key in ("2024-01", "2024-02", "2024-03"):  # four leave in each month: a half has not five of them
+        rows = lake.read("labels", "customers", key).sort_by("customer_id")
+        labels = {"customer_id": rows["customer_id"], "churned": np.arange(400) % 60 == 0}
+        lake.write(pa.table(labels), "labels", "customers", key)
+    split = split_of(made_up(), lake, "2024-04", WHAT_IS_NEW)
+    assert (split.is_shared, set(split.test["snapshot"])) == (False, {"2024-03"})
+
+
 def test_a_dataset_without_time_is_split_by_customer_in_three_parts_that_share_nobody(lake: Lake) -> None:
     split = split_of(made_up_without_time(), lake, "snapshot", THREE_AND_TWO)
     parts = [set(part["customer_id"]) for part in (split.train, split.calibration, split.test)]

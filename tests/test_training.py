@@ -21,9 +21,10 @@ from pipeline.declaration import Dataset
 from pipeline.feature_kinds import Attribute
 from pipeline.label_kinds import ColumnLabel
 from pipeline.rule import fitted_rule
-from pipeline.scoring import RuleScorer, RungName, log_odds, model_bytes, scorer_from_bytes
+from pipeline.scoring import RuleScorer, RungName, log_odds, model_bytes, scorer_from_bytes, sigmoid
 from pipeline.settings import Settings
-from pipeline.training import TRUSTED_TYPES, FittedRung, calibrated, cross_validated, fit_rung
+from pipeline.splits import Split
+from pipeline.training import TRUSTED_TYPES, FittedRung, _halves, calibrated, cross_validated, fit_rung, fit_with
 from tests.made_up_customers import (
     DATASET,
     FIELDS,
@@ -146,6 +147,55 @@ def test_the_calibration_moves_the_mean_to_that_of_the_later_rows_and_keeps_the_
     p, q = before.probability(rows, len(rows)), after.probability(rows, len(rows))
     assert q.mean() == pytest.approx(fewer.mean(), rel=0.02)
     assert (np.diff(q[np.argsort(p, kind="stable")]) >= -1e-12).all()
+
+
+def shared_split() -> Split:
+    """Three months that were alike, and one in which most of what counted turned around, dealt in halves."""
+    old = [customers(1_500, seed, f"2024-0{seed}") for seed in (1, 2, 3)]
+    new = customers(3_000, 4, "2024-04")
+    turned = sigmoid(-1.5 + 0.08 * new["usage"].fillna(0.0).to_numpy() - 2.0 * new["region"].isna().to_numpy())
+    new["churned"] = np.random.default_rng(104).random(len(new)) < turned
+    learned, tested = new.iloc[:1_500].reset_index(drop=True), new.iloc[1_500:].reset_index(drop=True)
+    return Split(pd.concat([*old, learned], ignore_index=True), learned, tested, is_shared=True)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_after_a_change_the_history_that_says_the_newest_month_best_is_kept(name: RungName) -> None:
+    split = shared_split()
+    found = fit_rung(name, DATASET, split, SMALL)
+    losses = {tried["parameters"].get("months"): tried["log_loss"] for tried in found.search}
+    assert set(losses) - {None} == {4, 3, 2}
+    assert found.log_loss == min(loss for months, loss in losses.items() if months)
+    assert losses[2] < losses[4]  # half of what it learns from is new, not a quarter
+    everything = fit_with(name, DATASET, split, found.parameters, SMALL)
+    said, wider = (log_loss(split.test, fit.scorer.probability(split.test, 1_500)) for fit in (found, everything))
+    assert said < wider
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_rows_that_were_learned_from_calibrate_by_models_that_did_not_know_them(name: RungName) -> None:
+    rows, later = customers(800, 9, "2024-04"), customers(4_000, 10, "2024-04")
+    overfitted = {"C": 1e4} if name == "logistic" else {"max_iter": 60, "learning_rate": 0.3, "max_leaf_nodes": 31}
+    shared, blind = (
+        fit_with(name, DATASET, Split(rows, rows, later, is_shared=is_shared), overfitted, SMALL)
+        for is_shared in (True, False)
+    )
+    # one that knows the answers is told that it is right; models that do not tell it how much to believe itself
+    assert shared.scorer.calibration.slope < 0.8 * blind.scorer.calibration.slope
+    loss = log_loss(later, shared.scorer.probability(later, 4_000))
+    assert shared.log_loss == pytest.approx(loss, abs=0.05)
+
+
+def test_a_customer_who_stands_for_others_is_held_back_with_all_copies() -> None:
+    rows = customers(200, 3, "2024-04")
+    copies = pd.concat([rows, rows.iloc[:20], rows.iloc[:20]], ignore_index=True)
+    train = pd.concat([customers(200, 3, "2024-03"), rows], ignore_index=True)
+    parts = list(_halves(copies, train))
+    assert (parts[0][0] != parts[1][0]).all()
+    for places, others in parts:
+        newest = others[others["snapshot"] == "2024-04"]
+        assert not set(newest["customer_id"]) & set(copies.loc[places, "customer_id"])
+        assert (others["snapshot"] == "2024-03").sum() == 200
 
 
 def test_a_calibration_never_turns_a_ranking_around() -> None:
