@@ -149,9 +149,10 @@ def _described(channel: Channel, place: int, seen: Comparison) -> tuple[Kind, st
         a, b = layout.pairs[place]
         r = [stack.correlations[0, place] for stack in (before, now)]
         return "relation", f"correlation of {a} and {b} {r[0]:.2f} -> {r[1]:.2f}"
-    kind: Kind = "missing" if channel == "missing" else "zeroed"
+    lost: Kind = "missing" if channel == "missing" else "zeroed"
     shares = [(stack.missing if channel == "missing" else stack.zeros)[0, place] for stack in (before, now)]
-    return kind, f"share of {kind} values in {layout.numbers[place]} {shares[0]:.1%} -> {shares[1]:.1%}"
+    says = f"share of {lost} values in {layout.numbers[place]} {shares[0]:.1%} -> {shares[1]:.1%}"
+    return lost if shares[1] > shares[0] else "level", says  # more that is known is no damage: something happened
 
 
 def _described_shift(name: str, before: FloatArray, now: FloatArray) -> tuple[Kind, str]:

@@ -9,8 +9,8 @@ latest month among them, before it leads to an action. The gravest action wins. 
   stop the new release for the faults of the old one;
 - training is not asked for again within `rest_months`: until more labels mature, it would learn the same; where the
   gate refused what was trained last, it is tried again as long as the evidence lasts;
-- after a change, little is known of what is new. Another training follows each time that twice as many months of it are
-  known as the one before could learn from, until there are `most_months_of_a_change`, whatever the gate said;
+- after a change, little is known of what is new. Another training follows when twice as many months of it are known as
+  the release could learn from, until there are `most_months_of_a_change`; where the gate refuses, each month;
 - nobody stops watching before `quiet_months` quiet months.
 """
 
@@ -126,12 +126,14 @@ class Circumstances:
 
     Args:
         release: the release that serves, or would if the rule did not.
+        trained: its month.
         can_roll_back: whether an earlier release is there that verifies.
         gate_passed: whether a gate has passed a release since the rule was ordered to answer.
         was_refused: whether the gate refused what was trained last.
     """
 
     release: str = ""
+    trained: str = ""
     can_roll_back: bool = False
     gate_passed: bool = False
     was_refused: bool = False
@@ -147,7 +149,7 @@ class MonitoringDecision:
         last_training: the last month that asked for one, None where none did.
         changed: the month that last asked for one because of a change which the release then did not know; None where
             none did.
-        is_after_a_change: whether the training is to learn from what is new.
+        months_since_change: labelled months that a training has of it, where one starts; 0 where it is too long ago.
         quiet_months: how many months running spoke for nothing.
     """
 
@@ -158,7 +160,7 @@ class MonitoringDecision:
     starts_training: bool = False
     last_training: str | None = None
     changed: str | None = None
-    is_after_a_change: bool = False
+    months_since_change: int = 0
     quiet_months: int = 0
 
     def as_dict(self) -> dict[str, Any]:
@@ -196,7 +198,7 @@ def decide(
     gravest = max((action for action, _ in fired.values()), default=Action.NOTHING)
     told = tuple(dict.fromkeys(says for action, reasons in fired.values() if action is gravest for says in reasons))
     action, reasons = _held(gravest, told, previous, now, still_watched=quiet_months < rules.quiet_months)
-    more = _more_is_known(month, previous, rules)
+    more = _more_is_known(month, previous, now, rules)
     if more and action < Action.RETRAIN:
         action, reasons = Action.RETRAIN, (*told, more)
     rested = _has_rested(month, previous, now, rules)
@@ -205,7 +207,7 @@ def decide(
         action, reasons = Action.WATCH, (*reasons, f"the training of {previous.last_training} must show first")
     changed = previous.changed if previous else None
     # what speaks against a release that is older than the last change, or has had no time to show, is no other change
-    is_same = _is_new(month, changed, rules) and (now.release < str(changed) or not rested)
+    is_same = _months_known(month, changed, rules) > 0 and (now.trained < str(changed) or not rested)
     if starts_training and _shows_change(fired) and not is_same:
         changed = month
     return MonitoringDecision(
@@ -216,7 +218,7 @@ def decide(
         starts_training=starts_training,
         last_training=month if starts_training else previous.last_training if previous else None,
         changed=changed,
-        is_after_a_change=starts_training and _is_new(month, changed, rules),
+        months_since_change=_months_known(month, changed, rules) if starts_training else 0,
         quiet_months=quiet_months,
     )
 
@@ -268,16 +270,17 @@ def _shows_change(fired: Mapping[Trigger, tuple[Action, tuple[str, ...]]]) -> bo
     return any(trigger.kind in CHANGES and action >= Action.RETRAIN for trigger, (action, _) in fired.items())
 
 
-def _is_new(month: str, changed: str | None, rules: DecisionRules) -> bool:
-    """Whether so few months are known since the last change that they count more than those before it."""
-    return changed is not None and months_between(changed, month) < rules.most_months_of_a_change
+def _months_known(month: str, changed: str | None, rules: DecisionRules) -> int:
+    """Labelled months since the last change, the first included; 0 without one, or where it is no news any more."""
+    known = months_between(changed, month) + 1 if changed else 0
+    return known if known <= rules.most_months_of_a_change else 0
 
 
-def _more_is_known(month: str, previous: MonitoringDecision | None, rules: DecisionRules) -> str:
+def _more_is_known(month: str, previous: MonitoringDecision | None, now: Circumstances, rules: DecisionRules) -> str:
     """Why a change is worth another training: enough more is known of it; empty where it is not."""
-    if previous is None or previous.last_training is None or not _is_new(month, previous.changed, rules):
+    known = _months_known(month, previous.changed, rules) if previous else 0
+    if not known or previous is None or previous.changed is None:
         return ""
-    learned, known = (months_between(str(previous.changed), until) + 1 for until in (previous.last_training, month))
-    return f"{known} months of what changed are known, {learned} when a model last learned of it" * (
-        known >= 2 * learned
-    )
+    learned = months_between(previous.changed, now.trained) + 1 if now.trained >= previous.changed else 0
+    says = f"{known} months of what changed in {previous.changed} are known, and {now.release} learned of {learned}"
+    return says if known >= 2 * learned else ""

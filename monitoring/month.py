@@ -171,10 +171,10 @@ def _kept(watched: WatchedMonth) -> dict[str, Any]:
     return stored
 
 
-def is_after_a_change(watched: WatchedMonth) -> bool:
-    """Whether the month's training must learn from what is new; not where it is routine."""
+def months_since_change(watched: WatchedMonth) -> int:
+    """How many labelled months there are of what changed, for the month's training to learn from; 0 for a routine."""
     stored = read_figures(watched.lake, "decisions", watched.key)
-    return stored is not None and decision_from_dict(stored["decision"]).is_after_a_change
+    return decision_from_dict(stored["decision"]).months_since_change if stored else 0
 
 
 def _without_release(watched: WatchedMonth) -> list[Evidence]:
@@ -205,6 +205,7 @@ def circumstances_of(watched: WatchedMonth) -> Circumstances:
     trained = before.last_training if before else None
     known = Circumstances(
         release=release,
+        trained=month_of_release(release) if release else "",
         can_roll_back=len(watched.standing) > 1,
         was_refused=trained is not None and not release.startswith(trained),  # a release has its month in its name
     )

@@ -1,6 +1,5 @@
 """Fits a rung: searches its settings on later rows, fits, and calibrates on rows later still."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -36,19 +35,13 @@ SHORTER_MONTHS = (6, 3, 2)  # histories that are tried, the newest month include
 
 @dataclass(frozen=True)
 class FittedRung:
-    """A rung, ready to be judged.
-
-    Args:
-        estimator: sklearn's object (None for the rule), for MLflow and for the gate.
-        log_loss: on calibration rows that were learned from too, by models that had not; NaN where none were.
-    """
+    """A rung, ready to be judged. `estimator` is sklearn's object (None for the rule), for MLflow and for the gate."""
 
     name: RungName
     scorer: Scorer
     estimator: Any
     parameters: Mapping[str, Any]
     search: tuple[Mapping[str, Any], ...] = field(default=())
-    log_loss: float = math.nan
 
     def offline_probability(self, rows: pd.DataFrame) -> FloatArray:
         """What the object that was fitted says: the release must say the same to 1e-9."""
@@ -70,19 +63,30 @@ def fit_rung(name: RungName, dataset: Dataset, split: Split, settings: Settings)
     best = min(search, key=lambda tried: float(tried["log_loss"]))["parameters"]
     if not split.is_shared:
         return replace(fit_with(name, dataset, split, best, settings), search=tuple(search))
-    fits = {len(part.snapshots): fit_with(name, dataset, part, best, settings) for part in _histories(split)}
-    tried = [{"parameters": {**best, "months": months}, "log_loss": fit.log_loss} for months, fit in fits.items()]
-    return replace(min(fits.values(), key=lambda fit: fit.log_loss), search=(*search, *tried))
+    lengths = {len(split.snapshots), *(months for months in SHORTER_MONTHS if months < len(split.snapshots))}
+    losses = {
+        months: _log_loss_outside(name, dataset, _newest(split, months), best, settings) for months in sorted(lengths)
+    }
+    tried = [{"parameters": {**best, "months": months}, "log_loss": loss} for months, loss in losses.items()]
+    newest = _newest(split, min(losses, key=losses.__getitem__))
+    return replace(fit_with(name, dataset, newest, best, settings), search=(*search, *tried))
 
 
-def _histories(split: Split) -> Iterator[Split]:
-    """The split as it is, and with the newest months only of its training part."""
-    yield split
-    months = split.snapshots
-    for count in SHORTER_MONTHS:
-        if count < len(months):
-            kept = split.train["snapshot"].isin(months[-count:])
-            yield replace(split, train=split.train[kept].reset_index(drop=True))
+def _newest(split: Split, months: int) -> Split:
+    """The split with the newest months only of its training part."""
+    kept = split.train["snapshot"].isin(split.snapshots[-months:])
+    return replace(split, train=split.train[kept].reset_index(drop=True))
+
+
+def _log_loss_outside(
+    name: RungName, dataset: Dataset, split: Split, parameters: Mapping[str, Any], settings: Settings
+) -> float:
+    """Of a model that has not seen half of the customers of the calibration rows, on these."""
+    rows, others = next(_halves(split.calibration, split.train))
+    later = split.calibration[rows].reset_index(drop=True)
+    fit = fit_with(name, dataset, Split(others, later, later), parameters, settings)
+    p = fit.scorer.probability(later, len(later))
+    return float(log_losses(later["churned"].to_numpy(dtype=np.float64), p).mean())
 
 
 def fit_with(
@@ -101,8 +105,7 @@ def fit_with(
                 raw[rows] = half.decision_function(later.loc[rows, names])
         wrapped, calibration = calibrated(fitted, names, later, raw)
         scorer = _exported(name, fitted, fields, train, calibration)
-    rung = FittedRung(name, scorer, wrapped, parameters)
-    return rung if raw is None else replace(rung, log_loss=_log_loss(calibration.probability(raw), later))
+    return FittedRung(name, scorer, wrapped, parameters)
 
 
 def _halves(rows: pd.DataFrame, train: pd.DataFrame) -> Iterator[tuple[NDArray[np.bool_], pd.DataFrame]]:
@@ -115,10 +118,6 @@ def _halves(rows: pd.DataFrame, train: pd.DataFrame) -> Iterator[tuple[NDArray[n
     for first in (True, False):
         held_back = train["snapshot"].isin(months).to_numpy() & (known == first)
         yield theirs == first, train[~held_back].reset_index(drop=True)
-
-
-def _log_loss(probability: FloatArray, rows: pd.DataFrame) -> float:
-    return float(log_losses(rows["churned"].to_numpy(dtype=np.float64), probability).mean())
 
 
 def _fitted(

@@ -73,7 +73,7 @@ def test_the_rule_answers_until_a_gate_has_passed_however_quiet_it_is() -> None:
     for month in months_after("2025-04", 6):
         decision = after(month, previous=decision)
         assert (decision.action, decision.since) == (Action.FALL_BACK, "2025-03")
-    back = after("2025-10", previous=decision, gate_passed=True)
+    back = after("2025-10", previous=decision, gate_passed=True, release="2025-09-b", trained="2025-09")
     assert back.action in (Action.NOTHING, Action.WATCH)
 
 
@@ -100,38 +100,53 @@ def test_a_training_is_given_time_to_show() -> None:
     assert decisions[1].reasons[-1] == "the training of 2025-03 must show first"
 
 
-def test_a_change_is_learned_again_each_time_that_twice_as_much_of_it_is_known() -> None:
+def lived(months: list[str], passed: set[str], *evidence: Evidence) -> list[MonitoringDecision]:
+    """Months in which a training is judged at once; those of the months `passed` get through the gate."""
+    decisions: list[MonitoringDecision] = []
+    trained = "2025-01"
+    for month in months:
+        now = {"release": f"{trained}-a", "trained": trained, "was_refused": bool(decisions) and trained < months[0]}
+        decisions.append(after(month, *evidence, previous=decisions[-1] if decisions else None, **now))
+        if decisions[-1].starts_training and month in passed:
+            trained = month
+    return decisions
+
+
+LOST = Evidence("2025-03", "realised_loss", "it loses", "2025-01-a")
+
+
+def test_a_change_is_learned_again_when_twice_as_much_of_it_is_known() -> None:
     months = months_after("2025-03", 12)
-    decisions = played({"2025-03": ["realised_loss"]}, months)
-    trained = [decision.month for decision in decisions if decision.starts_training]
-    assert trained == ["2025-03", "2025-04", "2025-06", "2025-10"]  # with 1, 2, 4 and 8 months of it
+    decisions = lived(months, set(months), LOST)
+    started = {decision.month: decision.months_since_change for decision in decisions if decision.starts_training}
+    assert started == {"2025-03": 1, "2025-04": 2, "2025-06": 4, "2025-10": 8}
     assert {decision.changed for decision in decisions} == {"2025-03"}
-    assert [decision.month for decision in decisions if decision.is_after_a_change] == trained
-    assert decisions[1].reasons == ("2 months of what changed are known, 1 when a model last learned of it",)
+    assert decisions[1].reasons == ("2 months of what changed in 2025-03 are known, and 2025-03-a learned of 1",)
+
+
+def test_where_the_gate_refuses_a_change_is_learned_again_each_month_while_it_is_news() -> None:
+    decisions = lived(months_after("2025-03", 12), {"2025-07"}, LOST)
+    started = {decision.month: decision.months_since_change for decision in decisions if decision.starts_training}
+    # the one of July knew five months of it, and ten are too many for news
+    assert started == {"2025-03": 1, "2025-04": 2, "2025-05": 3, "2025-06": 4, "2025-07": 5}
 
 
 def test_what_still_speaks_against_a_release_that_is_older_than_the_change_is_the_same_change() -> None:
-    old = {"release": "2025-01-a", "was_refused": True}
-    first = after("2025-03", seen("2025-03", "realised_loss", "2025-01-a"), **old)
-    again = after("2025-04", seen("2025-04", "realised_loss", "2025-01-a"), previous=first, **old)
-    assert (again.starts_training, again.changed) == (True, "2025-03")
+    again = Evidence("2025-04", "realised_loss", "it loses", "2025-01-a")
+    assert [each.changed for each in lived(["2025-03", "2025-04"], set(), LOST, again)] == ["2025-03", "2025-03"]
 
 
 def test_what_speaks_against_a_release_that_had_time_to_show_is_another_change() -> None:
-    first = after("2025-03", seen("2025-03", "realised_loss", "2025-01-a"), release="2025-01-a")
-    quiet = [after("2025-04", previous=first, release="2025-04-b")]
-    for month in months_after("2025-05", 3):
-        quiet.append(after(month, previous=quiet[-1], release="2025-04-b"))
-    lost = seen("2025-09", "realised_loss", "2025-04-b")
-    again = after(
-        "2025-09", lost, previous=after("2025-08", previous=quiet[-1], release="2025-04-b"), release="2025-04-b"
-    )
-    assert (first.changed, quiet[-1].changed, again.changed) == ("2025-03", "2025-03", "2025-09")
+    months = months_after("2025-03", 7)
+    later = Evidence("2025-09", "realised_loss", "it loses", "2025-06-a")
+    decisions = lived(months, set(months), LOST, later)
+    assert [each.changed for each in decisions[-2:]] == ["2025-03", "2025-09"]
+    assert decisions[-1].months_since_change == 1
 
 
 def test_a_training_by_plan_learns_from_all_months_alike() -> None:
     decision = after("2025-03", seen("2025-03", "stale_model"))
-    assert (decision.starts_training, decision.is_after_a_change, decision.changed) == (True, False, None)
+    assert (decision.starts_training, decision.months_since_change, decision.changed) == (True, 0, None)
 
 
 def test_a_training_that_the_gate_refused_is_tried_again_as_long_as_the_evidence_lasts() -> None:
@@ -174,10 +189,7 @@ def test_whatever_happens_trainings_keep_their_distance_and_actions_their_reason
     decisions = played(dict(zip(months, map(sorted, history), strict=True)), months)
     trained = [place for place, decision in enumerate(decisions) if decision.starts_training]
     for earlier, later in pairwise(trained):
-        has_rested, changed = later - earlier > DecisionRules().rest_months, decisions[earlier].changed
-        assert has_rested or (
-            changed and later - months.index(changed) + 1 >= 2 * (earlier - months.index(changed) + 1)
-        )
+        assert later - earlier > DecisionRules().rest_months or decisions[later].months_since_change
     assert all(decision.reasons for decision in decisions if decision.action > Action.NOTHING)
     fallen = next((place for place, decision in enumerate(decisions) if decision.action is Action.FALL_BACK), None)
     if fallen is not None:

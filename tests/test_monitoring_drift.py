@@ -77,6 +77,15 @@ def test_a_column_that_is_gone_altogether_is_found() -> None:
     assert [m.split(": ")[1] for m in messages(calls=gone)] == ["missing"]
 
 
+def test_more_that_is_known_is_no_damage() -> None:
+    sketches = [usual(key, days=number(CALLS, missing=0.9)) for key in months_after("2024-01", 12)]
+    now = usual("2025-06", days=number(CALLS, missing=0.7))
+    (finding,) = drift(now, sketches, thresholds_of(sketches))
+    assert finding.message == (
+        "2025-06: level: days: share of missing values in days 90.0% -> 70.0% (missing 0.2, alarm above 0.02)"
+    )
+
+
 def test_another_unit_is_told_from_another_level() -> None:
     assert [m.split(": ")[1] for m in messages(bill=number(1.2 * BILL))] == ["unit"]
     assert "about 1.2 times" in messages(bill=number(1.2 * BILL))[0]
