@@ -1,4 +1,4 @@
-"""The frames that expectations are evaluated on: one of rows, and one of months that says how each month came out."""
+"""The frame of rows that expectations are evaluated on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from pipeline.calendar import SNAPSHOT, month_start
 from pipeline.casting import Typed, month_number, month_numbers
-from pipeline.outcome import Outcome
 from pipeline.tables import Column, Table
 
 DELIVERED, KNOWN = "month it was delivered for", "month it became known in"
@@ -24,11 +23,6 @@ class Month:
     key: str
     raw: pa.Table
     typed: Typed
-
-
-def frame_of_months(outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """One row for each month, in order."""
-    return pd.DataFrame([outcome.figures() for outcome in outcomes])
 
 
 def frame_of_rows(table: Table, months: Sequence[Month], *, with_every_flag: bool = False) -> pd.DataFrame:
