@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline.calendar import SNAPSHOT, month_start
 from pipeline.casting import Typed, month_number, month_numbers
+from pipeline.contract import Check
 from pipeline.tables import Column, Table
 
 DELIVERED, KNOWN = "month it was delivered for", "month it became known in"
@@ -46,6 +47,13 @@ def months_of_rows(months: Sequence[Month]) -> "np.ndarray[Any, np.dtype[np.int6
     """The number of the month that each row was delivered for."""
     numbers = [0 if month.key == SNAPSHOT else month_number(month_start(month.key)) for month in months]
     return np.repeat(np.array(numbers, dtype=np.int64), [len(month.raw) for month in months])
+
+
+def can_break(check: Check, frame: pd.DataFrame) -> bool:
+    """Whether a row of a frame may break a check: none does where all values are there, or could all be read."""
+    if check.kind == "present":
+        return bool(frame[check.columns[0]].isna().any())
+    return check.kind != "readable" or flag(check.columns[0]) in frame
 
 
 def flag(column: str) -> str:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from upath import UPath
 
 from pipeline.casting import typed
-from pipeline.check_frame import Month, flag, frame_of_rows, months_of_rows
+from pipeline.check_frame import Month, can_break, frame_of_rows, months_of_rows
 from pipeline.contract import Check, Validation, checks_of
 from pipeline.declaration import Dataset
 from pipeline.docs_page import docs_page
@@ -49,11 +49,12 @@ def validate(
     table, checks = dataset.table(table_name), checks_of(dataset, table_name)
     validations = []
     for batch in _batches(table, keys, lake):
-        outcomes, said = _outcomes(table, checks, batch)
+        in_full = len(batch) == 1 and with_page
+        outcomes, said = _outcomes(table, checks, batch, in_full=in_full)
         found = [judged(table, checks, outcome) for outcome in outcomes]
         with ThreadPoolExecutor(WRITERS) as pool:
             list(pool.map(_write, found, [outcome.sorted for outcome in outcomes], repeat(lake)))
-        if len(batch) == 1 and with_page:
+        if in_full:
             _write_page(table, checks, outcomes[0], said, lake)
         validations += found
     return validations
@@ -105,21 +106,25 @@ def _page(lake: Lake, table_name: str, key: str) -> UPath:
     return lake.root / "docs" / table_name / f"{key}.html"
 
 
-def _outcomes(table: Table, checks: Sequence[Check], batch: Mapping[str, pa.Table]) -> tuple[list[Outcome], list[Any]]:
+def _outcomes(
+    table: Table, checks: Sequence[Check], batch: Mapping[str, pa.Table], *, in_full: bool
+) -> tuple[list[Outcome], list[Any]]:
     """The row checks over all months of a batch that have their columns; the others are only counted."""
     names = [column.name for column in table.columns]
     missing = {key: tuple(name for name in names if name not in raw.column_names) for key, raw in batch.items()}
     months = [Month(key, raw.select(names), typed(raw, table)) for key, raw in batch.items() if not missing[key]]
-    checked, said = _checked(table, checks, months) if months else ([], [])
+    checked, said = _checked(table, checks, months, in_full=in_full) if months else ([], [])
     by_key = {outcome.key: outcome for outcome in checked}
     return [by_key.get(key) or without_columns(key, batch[key], missing[key]) for key in batch], said
 
 
-def _checked(table: Table, checks: Sequence[Check], months: Sequence[Month]) -> tuple[list[Outcome], list[Any]]:
-    results, said = _results(table, checks, months)
+def _checked(
+    table: Table, checks: Sequence[Check], months: Sequence[Month], *, in_full: bool
+) -> tuple[list[Outcome], list[Any]]:
+    results, said = _results(table, checks, months, in_full=in_full)
     unchecked = {name: why for name, why in results.items() if isinstance(why, str)}
     if unchecked and len(months) > 1:  # so that what stops one month does not stop its neighbours
-        apart = [_checked(table, checks, [month]) for month in months]
+        apart = [_checked(table, checks, [month], in_full=in_full) for month in months]
         return [outcome for outcomes, _ in apart for outcome in outcomes], [said for _, of in apart for said in of]
     by_name = {check.name: check for check in checks}
     found = [Finding(by_name[name], rows) for name, rows in results.items() if not isinstance(rows, str)]
@@ -134,15 +139,16 @@ def _checked(table: Table, checks: Sequence[Check], months: Sequence[Month]) -> 
     return outcomes, [said]
 
 
-def _results(table: Table, checks: Sequence[Check], months: Sequence[Month]) -> tuple[dict[str, Result], Any]:
+def _results(
+    table: Table, checks: Sequence[Check], months: Sequence[Month], *, in_full: bool
+) -> tuple[dict[str, Result], Any]:
     """For each check of rows what `_run` says, and what the library said.
 
-    Where every value could be read, there is nothing to run for that, unless a page is to show it.
+    Where every value is there and could be read, there is nothing to run for that, unless a page is to show it.
     """
-    frame = frame_of_rows(table, months, with_every_flag=len(months) == 1)
+    frame = frame_of_rows(table, months, with_every_flag=in_full)
     of_rows = [check for check in checks if check.kind != "contract"]
-    idle = [check.name for check in of_rows if check.kind == "readable" and flag(check.columns[0]) not in frame]
-    results, said = _run([check for check in of_rows if check.name not in idle], table, frame)
+    results, said = _run([check for check in of_rows if in_full or can_break(check, frame)], table, frame)
     return {check.name: results.get(check.name, NO_ROWS) for check in of_rows}, said
 
 
