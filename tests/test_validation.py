@@ -264,6 +264,23 @@ def test_a_check_that_cannot_be_evaluated_blocks(lake: Lake, monkeypatch: pytest
     assert lake.keys("trusted", "readings") == []
 
 
+@pytest.mark.parametrize("change", [{}, {"level": ""}, {"level": "high"}])
+def test_where_nobody_reads_a_page_no_expectation_is_run_that_no_row_can_break(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, change: dict[str, str]
+) -> None:
+    def noted(check: Any, table: Table) -> Any:
+        run.append(check)
+        return made(check, table)
+
+    run, made = list[Any](), validation.expectation_of
+    with_page = validated(lake, [*good_ones(3), GOOD | change])
+    monkeypatch.setattr(validation, "expectation_of", noted)
+    assert validate(company(), "readings", [FEBRUARY], lake, with_page=False) == [with_page]
+    about_values = [check.name for check in run if check.kind in ("present", "readable")]
+    lost = ["level_is_present", *(["level_is_readable"] if change["level"] else [])] if change else []
+    assert about_values == lost
+
+
 def test_a_raw_month_that_is_not_there_is_named(lake: Lake) -> None:
     with pytest.raises(SourceError, match="raw table 'readings', month 2024-02: expected a file"):
         validate(company(), "readings", [FEBRUARY], lake)
@@ -321,8 +338,9 @@ def test_every_row_is_trusted_or_quarantined_and_a_batch_is_the_same_as_month_by
     for month, rows in zip(together, months, strict=True):
         assert month.rows_in == month.rows_trusted + month.rows_quarantined == len(rows)
         assert_as_declared(lake.read("trusted", "readings", month.key).to_pylist(), month.key)
-    assert [validate(LENIENT, "readings", [key], lake)[0] for key in keys] == together
-    assert [lake.read(la, "readings", key) for la in ("trusted", "quarantine") for key in keys] == files
+    for with_page in (True, False):
+        assert [validate(LENIENT, "readings", [key], lake, with_page=with_page)[0] for key in keys] == together
+        assert [lake.read(layer, "readings", key) for layer in ("trusted", "quarantine") for key in keys] == files
 
 
 def assert_as_declared(rows: Sequence[dict[str, Any]], key: str) -> None:
