@@ -36,7 +36,9 @@ def _trusted(work: Work, table: Table) -> dg.AssetsDefinition:
         metadata={"dagster/column_schema": schema_of(table)},
         owners=TEAM_DATA,
         kinds={"parquet", "greatexpectations"},
-        code_version=code_version("validation", "contract", "expectations", "casting", "quarantine", declared=table),
+        code_version=code_version(
+            "validation", "contract", "expectations", "outcome", "casting", "quarantine", declared=table
+        ),
     )
     def trusted(context: dg.AssetExecutionContext) -> Iterator[Result]:
         from pipeline.validation import data_docs, validate

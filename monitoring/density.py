@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.economics import FloatArray
+from pipeline.search import one_core
 
 Float32Array = NDArray[np.float32]
 """Half the memory, which is what this costs."""
@@ -67,9 +68,10 @@ def _log_odds(
     """Of being of now rather than known, if both were as many."""
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=1 / STRENGTH, solver="newton-cholesky", tol=TOLERANCE).fit(
-        rows[learned], is_now[learned]
-    )
+    with one_core():
+        model = LogisticRegression(C=1 / STRENGTH, solver="newton-cholesky", tol=TOLERANCE).fit(
+            rows[learned], is_now[learned]
+        )
     share = is_now[learned].mean()
     found: FloatArray = model.decision_function(rows[asked]) - np.log(share / (1 - share))
     return found

@@ -69,7 +69,7 @@ def reference_for(dataset: Dataset, lake: Lake, keys: Sequence[str], scorer: Sco
         features = list(pool.map(lambda key: month_sketch(dataset, lake, key), newest))
         tables = list(pool.map(lambda key: _scores(dataset, lake, key, scorer), newest))
     names = sorted({name for table in tables for name in table})
-    scores = [score_sketch(table, names, key=key) for table, key in zip(tables, newest, strict=True)]
+    scores = score_sketches(dict(zip(newest, tables, strict=True)), names)
     usual, known = _usual(scores), _usual(features)
     ours = {feature.name for feature in dataset.features if feature.is_own_action}
     return Reference(
@@ -117,15 +117,18 @@ def scores_by_slice(dataset: Dataset, features: pa.Table, probability: FloatArra
     return {SCORE: score} | by_group
 
 
-def score_sketch(scores: Mapping[str, FloatArray], names: Sequence[str], *, key: str) -> Sketch:
-    """The sketch of a month's scores; a group that nobody belongs to is missing altogether."""
+def score_sketches(months: Mapping[str, Mapping[str, FloatArray]], names: Sequence[str]) -> list[Sketch]:
+    """The sketch of each month's scores; a group that nobody belongs to is missing altogether."""
     import duckdb
 
-    nobody = np.full(len(scores[SCORE]), np.nan)
-    rows = pa.table({name: pa.array(scores.get(name, nobody), from_pandas=True) for name in names})
+    fields, sketches = [Field(name=name, kind="number") for name in names], []
     with closing(duckdb.connect(config={"threads": 1})) as connection:
-        connection.register("scores", rows)
-        return sketch_of(connection, "scores", [Field(name=name, kind="number") for name in names], key=key)
+        for key, scores in months.items():
+            nobody = np.full(len(scores[SCORE]), np.nan)
+            rows = pa.table({name: pa.array(scores.get(name, nobody), from_pandas=True) for name in names})
+            connection.register("scores", rows)
+            sketches.append(sketch_of(connection, "scores", fields, key=key))
+    return sketches
 
 
 def _scores(dataset: Dataset, lake: Lake, key: str, scorer: Scorer) -> dict[str, FloatArray]:

@@ -1,4 +1,4 @@
-"""The frames that expectations are evaluated on: one of rows, and one of months that says how each month came out."""
+"""The frame of rows that expectations are evaluated on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline.calendar import SNAPSHOT, month_start
 from pipeline.casting import Typed, month_number, month_numbers
-from pipeline.outcome import Outcome
+from pipeline.contract import Check
 from pipeline.tables import Column, Table
 
 DELIVERED, KNOWN = "month it was delivered for", "month it became known in"
@@ -24,11 +24,6 @@ class Month:
     key: str
     raw: pa.Table
     typed: Typed
-
-
-def frame_of_months(outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """One row for each month, in order."""
-    return pd.DataFrame([outcome.figures() for outcome in outcomes])
 
 
 def frame_of_rows(table: Table, months: Sequence[Month], *, with_every_flag: bool = False) -> pd.DataFrame:
@@ -52,6 +47,13 @@ def months_of_rows(months: Sequence[Month]) -> "np.ndarray[Any, np.dtype[np.int6
     """The number of the month that each row was delivered for."""
     numbers = [0 if month.key == SNAPSHOT else month_number(month_start(month.key)) for month in months]
     return np.repeat(np.array(numbers, dtype=np.int64), [len(month.raw) for month in months])
+
+
+def can_break(check: Check, frame: pd.DataFrame) -> bool:
+    """Whether a row of a frame may break a check: none does where all values are there, or could all be read."""
+    if check.kind == "present":
+        return bool(frame[check.columns[0]].isna().any())
+    return check.kind != "readable" or flag(check.columns[0]) in frame
 
 
 def flag(column: str) -> str:

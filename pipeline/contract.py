@@ -1,7 +1,8 @@
 """What a table promises, and whether it kept it in a month. Pure values.
 
-The checks are generated from the declaration; `pipeline/validation.py` turns each into one Great Expectations
-expectation, and quarantine, asset checks and Data Docs all come from that one.
+The checks are generated from the declaration; `pipeline/validation.py` turns each about rows into one Great
+Expectations expectation, and quarantine, asset checks and Data Docs all come from that one. `pipeline/outcome.py` holds
+a month against those about the month.
 """
 
 import re
@@ -117,7 +118,7 @@ def _about_time(table: Table, *, by_month: bool) -> Iterator[Check]:
 
 
 def _of_the_month(table: Table) -> Iterator[Check]:
-    """The columns of these checks are those of `pipeline.validation`'s summary, which has one row for each month."""
+    """The columns of these checks are figures of the month; see `pipeline.outcome`."""
     figures = (
         ("columns_are_complete", "missing_columns", "0 declared columns missing"),
         ("has_rows", "rows_in", "any number of rows" if table.may_be_empty else "at least 1 row"),

@@ -24,8 +24,14 @@ td table { width: auto; } .badge { background: #e4e7eb; border-radius: 4px; padd
 """
 
 
-def docs_page(title: str, subtitle: str, reasons: Mapping[str, int], sections: Sequence[str]) -> str:
-    """The sections of Data Docs as one HTML page, after how many rows were quarantined for which reason."""
+def docs_page(
+    title: str, subtitle: str, promises: Mapping[str, bool], reasons: Mapping[str, int], sections: Sequence[str]
+) -> str:
+    """The sections of Data Docs as one HTML page.
+
+    Before them, whether each promise of the month was kept, and how many rows were quarantined for which reason.
+    """
+    kept = "".join(f"<tr><td>{escape(p)}</td><td>{'kept' if k else 'broken'}</td></tr>" for p, k in promises.items())
     counted = "".join(f"<tr><td>{escape(reason)}</td><td>{count}</td></tr>" for reason, count in reasons.items())
     table = f"<table><tr><th>rows in quarantine because of</th><th>rows</th></tr>{counted}</table>" if reasons else ""
     return f"""<!DOCTYPE html>
@@ -39,6 +45,7 @@ def docs_page(title: str, subtitle: str, reasons: Mapping[str, int], sections: S
 <body>
 <h1>{escape(title)}</h1>
 <p>{escape(subtitle)}</p>
+<table><tr><th>promise</th><th>verdict</th></tr>{kept}</table>
 {table}
 {"".join(sections)}
 </body>

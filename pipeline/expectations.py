@@ -1,6 +1,6 @@
-"""Which expectation of Great Expectations holds each check, and on which columns of the frame. Names and values only.
+"""Which expectation of Great Expectations holds each check of rows, and on which columns. Names and values only.
 
-`pipeline/validation.py` makes and runs them; the frames are those of `pipeline/check_frame.py`.
+`pipeline/validation.py` makes and runs them; the frame is that of `pipeline/check_frame.py`.
 """
 
 from typing import Any
@@ -13,9 +13,7 @@ Expectation = tuple[str, dict[str, Any]]
 
 
 def expectation_of(check: Check, table: Table) -> Expectation:
-    """The name of the expectation behind a check, and its arguments."""
-    if check.kind == "contract":
-        return _of_the_month(check, table)
+    """The name of the expectation behind a check of rows, and its arguments."""
     if check.kind in ("unique", "in_month", "in_order"):
         return _of_columns(check, table)
     return _of_a_column(check, table.column(check.columns[0]))
@@ -42,15 +40,3 @@ def _of_columns(check: Check, table: Table) -> Expectation:
     happened, known = check.columns
     pair = {"column_A": known, "column_B": happened, "or_equal": True}
     return "ExpectColumnPairValuesAToBeGreaterThanB", {**pair, **skipped}
-
-
-def _of_the_month(check: Check, table: Table) -> Expectation:
-    figure = check.columns[0]
-    if figure == "rows_accounted_for":
-        return "ExpectColumnPairValuesToBeEqual", {"column_A": figure, "column_B": "rows_in"}
-    limits: dict[str, dict[str, float]] = {
-        "missing_columns": {"max_value": 0},
-        "rows_in": {"min_value": 0 if table.may_be_empty else 1},
-        "quarantined_share": {"max_value": table.max_quarantined_share},
-    }
-    return "ExpectColumnValuesToBeBetween", {"column": figure, **limits[figure]}

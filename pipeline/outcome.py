@@ -1,5 +1,6 @@
 """What the checks gave for one month of a table, and the verdict on it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 from pipeline.casting import as_text
 from pipeline.contract import Check, ExpectationResult, Validation
 from pipeline.quarantine import Finding, SortedOut
+from pipeline.tables import Table
 
 Figures = dict[str, int | float]
 
@@ -38,6 +40,16 @@ class Outcome:
             "quarantined_share": quarantined / self.rows_in if self.rows_in else 0.0,
         }
 
+    def is_kept(self, check: Check, table: Table) -> bool:
+        """Whether the month keeps a promise of the contract."""
+        low, high = {
+            "missing_columns": (0, 0),
+            "rows_in": (0 if table.may_be_empty else 1, math.inf),
+            "rows_accounted_for": (self.rows_in, self.rows_in),
+            "quarantined_share": (0, table.max_quarantined_share),
+        }[check.columns[0]]
+        return low <= self.figures()[check.columns[0]] <= high
+
     def reasons(self) -> dict[str, int]:
         """How many rows were quarantined for each reason."""
         return {finding.check.title: len(finding.rows) for finding in self.findings if len(finding.rows)}
@@ -51,12 +63,14 @@ def without_columns(key: str, raw: pa.Table, missing: tuple[str, ...]) -> Outcom
     return Outcome(key, len(raw), SortedOut(pa.table({}), pa.table(rows | {"reasons": reasons})), missing=missing)
 
 
-def judged(table_name: str, checks: Sequence[Check], outcome: Outcome, broken: Mapping[str, str]) -> Validation:
-    """The verdict on a month. `broken` says of each check of the month that does not hold why it does not."""
+def judged(table: Table, checks: Sequence[Check], outcome: Outcome) -> Validation:
+    """The verdict on a month."""
     found = {finding.check.name: len(finding.rows) for finding in outcome.findings}
+    of_month = [check for check in checks if check.kind == "contract"]
+    broken = {check.name: _in_words(check, outcome) for check in of_month if not outcome.is_kept(check, table)}
     why = [*broken.values(), *(f"{name} could not be evaluated: {e}" for name, e in outcome.unchecked.items())]
     return Validation(
-        table=table_name,
+        table=table.name,
         key=outcome.key,
         rows_in=outcome.rows_in,
         rows_trusted=len(outcome.sorted.trusted),
@@ -67,8 +81,14 @@ def judged(table_name: str, checks: Sequence[Check], outcome: Outcome, broken: M
     )
 
 
-def why_broken(check: Check, outcome: Outcome) -> str:
-    """A broken check of a month in words."""
+def promises_in_words(table: Table, checks: Sequence[Check], outcome: Outcome) -> dict[str, bool]:
+    """Each promise of the contract beside what was found, and whether it was kept."""
+    of_month = (check for check in checks if check.kind == "contract")
+    return {_in_words(check, outcome): outcome.is_kept(check, table) for check in of_month}
+
+
+def _in_words(check: Check, outcome: Outcome) -> str:
+    """What a check of a month expects, and what was found."""
     figures = outcome.figures()
     value = figures[check.columns[0]]
     text = f"{check.title}, found {value:.4f}" if isinstance(value, float) else f"{check.title}, found {value}"

@@ -72,7 +72,9 @@ def predictions_table() -> "sa.Table":
     kinds = {str: sa.Text, datetime: sa.DateTime, float: sa.Double, bool: sa.Boolean}
     columns = [_column(item.name, item.type, kinds) for item in fields(Prediction)]
     table = sa.Table("predictions", sa.MetaData(), *columns)
-    sa.Index("predictions_by_snapshot", table.c.dataset, table.c.snapshot, table.c.release)
+    # all that tells which batch of a month was written last, so that its rows alone are read
+    batch = ("dataset", "snapshot", "source", "predicted_at", "release")
+    sa.Index("predictions_by_snapshot", *(table.c[name] for name in batch))
     sa.Index("predictions_by_time", table.c.dataset, table.c.predicted_at)
     return table
 

@@ -130,28 +130,29 @@ def logistic_estimator(fields: tuple[Field, ...], train: "pd.DataFrame", paramet
 def scorecard_of(fitted: Any, fields: tuple[Field, ...], train: "pd.DataFrame", calibration: Calibration) -> Scorecard:
     """The fitted pipeline as a scorecard that gives the same probabilities."""
     encode, model = fitted.named_steps["encode"], fitted.named_steps["model"]
-    weights = {name: model.coef_[0][columns] for name, columns in encode.output_indices_.items()}
-    steps = encode.named_transformers_
-    curves = {f.name: _curve(steps, weights, f.name, train) for f in fields if f.name + MISSING in weights}
+    weights = _weights(encode, model)
     constants = {
         field.name: dict(zip(field.categories, map(float, weights[field.name]), strict=True))
         for field in fields
         if field.kind == "category" and field.name in weights
     }
-    card = Scorecard(fields, float(model.intercept_[0]), curves, constants, np.zeros(len(fields)), calibration)
+    curves, nothing = _curves(encode, weights, fields, train), np.zeros(len(fields))
+    card = Scorecard(fields, float(model.intercept_[0]), curves, constants, nothing, calibration)
     return replace(card, average=card.contributions(train, len(train)).mean(axis=0))
 
 
-def contrary_fields(card: Scorecard) -> set[str]:
-    """Fields whose curve somewhere goes against their declared direction, by more than noise around no effect.
+def contrary_fields(fitted: Any, fields: tuple[Field, ...], train: "pd.DataFrame") -> set[str]:
+    """Fields whose fitted curve somewhere goes against their declared direction, by more than noise around no effect.
 
     Where others tell nearly the same, what is left for a field to tell may have the wrong sign. People would read it,
     and customers would be treated by it.
     """
+    encode, model = fitted.named_steps["encode"], fitted.named_steps["model"]
+    curves = _curves(encode, _weights(encode, model), fields, train)
     steps = {
-        field.name: field.direction * np.diff(card.curves[field.name].points)
-        for field in card.fields
-        if field.direction and field.name in card.curves
+        field.name: field.direction * np.diff(curves[field.name].points)
+        for field in fields
+        if field.direction and field.name in curves
     }
     return {name for name, step in steps.items() if (step < -CONTRARY_LOG_ODDS).any()}
 
@@ -163,6 +164,19 @@ def _spline(knots: FloatArray) -> Any:
 
     spline = SplineTransformer(degree=1, knots=knots[:, None], extrapolation="constant")
     return Pipeline([("fill", SimpleImputer(strategy="median")), ("spline", spline)])
+
+
+def _weights(encode: Any, model: Any) -> dict[str, FloatArray]:
+    return {name: model.coef_[0][columns] for name, columns in encode.output_indices_.items()}
+
+
+def _curves(
+    encode: Any, weights: Mapping[str, FloatArray], fields: tuple[Field, ...], train: "pd.DataFrame"
+) -> dict[str, Curve]:
+    steps = encode.named_transformers_
+    return {
+        field.name: _curve(steps, weights, field.name, train) for field in fields if field.name + MISSING in weights
+    }
 
 
 def _curve(steps: Mapping[str, Any], weights: Mapping[str, FloatArray], name: str, train: "pd.DataFrame") -> Curve:

@@ -127,22 +127,18 @@ def _fitted(
 
     Boosted trees keep to the declared directions by themselves.
     """
+    from pipeline.scorecard import contrary_fields
+
     names, churned = [field.name for field in fields], train["churned"].to_numpy()
     fitted = estimator_of(name, fields, train, parameters, seed).fit(train[names], churned)
     if name != "logistic":
         return fitted
     left_out: set[str] = set()
-    while found := _contrary(fitted, fields, train) - left_out:
+    while found := contrary_fields(fitted, fields, train) - left_out:
         left_out |= found
         kept = tuple(field for field in fields if field.name not in left_out)
         fitted = estimator_of(name, kept, train, parameters, seed).fit(train[names], churned)
     return fitted
-
-
-def _contrary(fitted: Any, fields: tuple[Field, ...], train: pd.DataFrame) -> set[str]:
-    from pipeline.scorecard import contrary_fields, scorecard_of
-
-    return contrary_fields(scorecard_of(fitted, fields, train, Calibration(1.0, 0.0)))
 
 
 def calibrated(

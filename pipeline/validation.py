@@ -1,7 +1,7 @@
 """Holds raw tables against their declaration with Great Expectations. The only module that knows that library.
 
-Each check of `pipeline/contract.py` becomes one expectation. A batch of months is one run: rows that break an
-expectation go to quarantine, and a second, small run over one row for each month decides whether the contract holds.
+Each check of rows in `pipeline/contract.py` becomes one expectation. A batch of months is one run: rows that break an
+expectation go to quarantine. How many they are, and how many rows came at all, decides whether the contract holds.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,13 +16,13 @@ import pyarrow as pa
 from upath import UPath
 
 from pipeline.casting import typed
-from pipeline.check_frame import Month, flag, frame_of_months, frame_of_rows, months_of_rows
-from pipeline.contract import Check, Severity, Validation, checks_of
+from pipeline.check_frame import Month, can_break, frame_of_rows, months_of_rows
+from pipeline.contract import Check, Validation, checks_of
 from pipeline.declaration import Dataset
 from pipeline.docs_page import docs_page
 from pipeline.expectations import expectation_of
 from pipeline.lake import Lake, write_atomically
-from pipeline.outcome import Outcome, judged, why_broken, without_columns
+from pipeline.outcome import Outcome, judged, promises_in_words, without_columns
 from pipeline.quarantine import Finding, IntArray, SortedOut, settled, sorted_out
 from pipeline.tables import Table
 
@@ -49,12 +49,13 @@ def validate(
     table, checks = dataset.table(table_name), checks_of(dataset, table_name)
     validations = []
     for batch in _batches(table, keys, lake):
-        outcomes, of_rows = _outcomes(table, checks, batch)
-        found, of_months = _verdicts(table, checks, outcomes)
+        in_full = len(batch) == 1 and with_page
+        outcomes, said = _outcomes(table, checks, batch, in_full=in_full)
+        found = [judged(table, checks, outcome) for outcome in outcomes]
         with ThreadPoolExecutor(WRITERS) as pool:
             list(pool.map(_write, found, [outcome.sorted for outcome in outcomes], repeat(lake)))
-        if len(batch) == 1 and with_page:
-            _write_page(table, outcomes[0], [of_months, *of_rows], lake)
+        if in_full:
+            _write_page(table, checks, outcomes[0], said, lake)
         validations += found
     return validations
 
@@ -92,11 +93,12 @@ def _write(validation: Validation, rows: SortedOut, lake: Lake) -> None:
         lake.write(rows.trusted, "trusted", validation.table, validation.key)
 
 
-def _write_page(table: Table, outcome: Outcome, said: Sequence[Any], lake: Lake) -> None:
-    """The library's Data Docs of a month, for people."""
+def _write_page(table: Table, checks: Sequence[Check], outcome: Outcome, said: Sequence[Any], lake: Lake) -> None:
+    """The month's verdicts and the library's Data Docs of its rows, for people."""
     counts = f"{outcome.rows_in} rows came in, {len(outcome.sorted.quarantined)} are in quarantine."
     sections = [section for result in said for section in _sections(result)]
-    page = docs_page(f"{table.name}, {outcome.key}", f"{table.description} {counts}", outcome.reasons(), sections)
+    subtitle, promises = f"{table.description} {counts}", promises_in_words(table, checks, outcome)
+    page = docs_page(f"{table.name}, {outcome.key}", subtitle, promises, outcome.reasons(), sections)
     write_atomically(_page(lake, table.name, outcome.key), page.encode())
 
 
@@ -104,21 +106,25 @@ def _page(lake: Lake, table_name: str, key: str) -> UPath:
     return lake.root / "docs" / table_name / f"{key}.html"
 
 
-def _outcomes(table: Table, checks: Sequence[Check], batch: Mapping[str, pa.Table]) -> tuple[list[Outcome], list[Any]]:
+def _outcomes(
+    table: Table, checks: Sequence[Check], batch: Mapping[str, pa.Table], *, in_full: bool
+) -> tuple[list[Outcome], list[Any]]:
     """The row checks over all months of a batch that have their columns; the others are only counted."""
     names = [column.name for column in table.columns]
     missing = {key: tuple(name for name in names if name not in raw.column_names) for key, raw in batch.items()}
     months = [Month(key, raw.select(names), typed(raw, table)) for key, raw in batch.items() if not missing[key]]
-    checked, said = _checked(table, checks, months) if months else ([], [])
+    checked, said = _checked(table, checks, months, in_full=in_full) if months else ([], [])
     by_key = {outcome.key: outcome for outcome in checked}
     return [by_key.get(key) or without_columns(key, batch[key], missing[key]) for key in batch], said
 
 
-def _checked(table: Table, checks: Sequence[Check], months: Sequence[Month]) -> tuple[list[Outcome], list[Any]]:
-    results, said = _results(table, checks, months)
+def _checked(
+    table: Table, checks: Sequence[Check], months: Sequence[Month], *, in_full: bool
+) -> tuple[list[Outcome], list[Any]]:
+    results, said = _results(table, checks, months, in_full=in_full)
     unchecked = {name: why for name, why in results.items() if isinstance(why, str)}
     if unchecked and len(months) > 1:  # so that what stops one month does not stop its neighbours
-        apart = [_checked(table, checks, [month]) for month in months]
+        apart = [_checked(table, checks, [month], in_full=in_full) for month in months]
         return [outcome for outcomes, _ in apart for outcome in outcomes], [said for _, of in apart for said in of]
     by_name = {check.name: check for check in checks}
     found = [Finding(by_name[name], rows) for name, rows in results.items() if not isinstance(rows, str)]
@@ -133,44 +139,27 @@ def _checked(table: Table, checks: Sequence[Check], months: Sequence[Month]) -> 
     return outcomes, [said]
 
 
-def _results(table: Table, checks: Sequence[Check], months: Sequence[Month]) -> tuple[dict[str, Result], Any]:
+def _results(
+    table: Table, checks: Sequence[Check], months: Sequence[Month], *, in_full: bool
+) -> tuple[dict[str, Result], Any]:
     """For each check of rows what `_run` says, and what the library said.
 
-    Where every value could be read, there is nothing to run for that, unless a page is to show it.
+    Where every value is there and could be read, there is nothing to run for that, unless a page is to show it.
     """
-    frame = frame_of_rows(table, months, with_every_flag=len(months) == 1)
-    of_rows = _of_severity("quarantine", checks)
-    idle = [check.name for check in of_rows if check.kind == "readable" and flag(check.columns[0]) not in frame]
-    results, said = _run([check for check in of_rows if check.name not in idle], table, frame)
+    frame = frame_of_rows(table, months, with_every_flag=in_full)
+    of_rows = [check for check in checks if check.kind != "contract"]
+    results, said = _run([check for check in of_rows if in_full or can_break(check, frame)], table, frame)
     return {check.name: results.get(check.name, NO_ROWS) for check in of_rows}, said
-
-
-def _verdicts(table: Table, checks: Sequence[Check], outcomes: Sequence[Outcome]) -> tuple[list[Validation], Any]:
-    """The contract, held against each month."""
-    of_months = _of_severity("blocking", checks)
-    results, said = _run(of_months, table, frame_of_months(outcomes))
-    verdicts = []
-    for i, outcome in enumerate(outcomes):
-        broken = {}
-        for check in of_months:
-            result = results[check.name]
-            if isinstance(result, str):
-                broken[check.name] = f"{check.name} could not be evaluated: {result}"
-            elif i in result:
-                broken[check.name] = why_broken(check, outcome)
-        verdicts.append(judged(table.name, checks, outcome, broken))
-    return verdicts, said
 
 
 def _expectations(checks: Sequence[Check], table: Table) -> list[Any]:
     """The one expectation behind each check."""
     import great_expectations.expectations as gxe
 
-    severity = {"blocking": "critical", "quarantine": "warning"}
     made = []
     for check in checks:
         kind, arguments = expectation_of(check, table)
-        about = {"meta": {"name": check.name}, "severity": severity[check.severity], "notes": check.title}
+        about = {"meta": {"name": check.name}, "severity": "warning", "notes": check.title}
         made.append(getattr(gxe, kind)(**arguments, **about))
     return made
 
@@ -228,7 +217,3 @@ def _sections(said: Any) -> list[str]:
     view: Any = DefaultJinjaSectionView()
     sections = [section.to_json_dict() for section in document.sections]
     return [view.render({"section": section, "section_loop": {"index": i}}) for i, section in enumerate(sections)]
-
-
-def _of_severity(severity: Severity, checks: Sequence[Check]) -> list[Check]:
-    return [check for check in checks if check.severity == severity]

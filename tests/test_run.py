@@ -130,6 +130,17 @@ def test_the_event_log_is_one_file_that_others_may_read_while_it_is_written(sett
             assert other.execute("select count(*) from event_logs").fetchone()[0] > 3
 
 
+def test_events_that_come_together_are_stored_whole_or_not_at_all(settings: Settings) -> None:
+    event = dg.EventLogEntry(None, level=10, user_message="", run_id="a run", timestamp=0.0)
+    with open_instance(prepare_instance(DATASET, settings)) as instance:
+        log = instance.event_log_storage
+        with pytest.raises(Exception, match="not a EventLogEntry"):
+            log.store_event_batch([event, None])  # type: ignore[list-item]
+        assert log.get_logs_for_run("a run") == []
+        log.store_event_batch([event, event])
+        assert len(log.get_logs_for_run("a run")) == 2
+
+
 def test_what_the_user_changed_in_the_instance_is_kept(settings: Settings) -> None:
     home = prepare_instance(DATASET, settings)
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")

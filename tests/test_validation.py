@@ -1,5 +1,6 @@
 """Great Expectations holds the rows against the declaration; every figure below was counted by hand."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,6 +20,8 @@ from pipeline.contract import Validation, checks_of
 from pipeline.declaration import Dataset
 from pipeline.errors import SourceError
 from pipeline.lake import Lake
+from pipeline.outcome import Outcome, judged
+from pipeline.quarantine import SortedOut
 from pipeline.tables import Column, Table
 from pipeline.validation import data_docs, validate
 from tests.little_company import CUSTOMERS, EVENTS, little_company
@@ -227,6 +230,19 @@ def test_a_month_without_a_declared_column_is_quarantined_whole(lake: Lake) -> N
     assert march.contract_broken is None
 
 
+def test_a_month_whose_rows_were_lost_or_whose_figure_is_no_number_breaks_the_contract() -> None:
+    trusted = SortedOut(pa.table({"meter": [1, 2]}), pa.table({"meter": ["3"]}))
+    names = [check.name for check in checks_of(company(), "readings") if check.kind == "contract"]
+    for outcome, broken in (
+        (Outcome(FEBRUARY, 3, trusted), []),
+        (Outcome(FEBRUARY, 4, trusted), ["rows_add_up"]),
+        (Outcome(FEBRUARY, math.nan, trusted), ["has_rows", "quarantine_is_small", "rows_add_up"]),  # type: ignore[arg-type]
+    ):
+        found = judged(READINGS, checks_of(company(), "readings"), outcome)
+        failed = [result.name for result in found.expectations if result.name in names and not result.success]
+        assert (failed, found.contract_broken is None) == (broken, not broken)
+
+
 def test_a_month_repaired_at_the_source_replaces_both_files(lake: Lake) -> None:
     validated(lake, [*good_ones(3), GOOD | {"level": "11"}])
     assert (trusted_meters(lake), len(reasons(lake))) == ([100, 101, 102], 1)
@@ -248,18 +264,38 @@ def test_a_check_that_cannot_be_evaluated_blocks(lake: Lake, monkeypatch: pytest
     assert lake.keys("trusted", "readings") == []
 
 
+@pytest.mark.parametrize("change", [{}, {"level": ""}, {"level": "high"}])
+def test_where_nobody_reads_a_page_no_expectation_is_run_that_no_row_can_break(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, change: dict[str, str]
+) -> None:
+    def noted(check: Any, table: Table) -> Any:
+        run.append(check)
+        return made(check, table)
+
+    run, made = list[Any](), validation.expectation_of
+    with_page = validated(lake, [*good_ones(3), GOOD | change])
+    monkeypatch.setattr(validation, "expectation_of", noted)
+    assert validate(company(), "readings", [FEBRUARY], lake, with_page=False) == [with_page]
+    about_values = [check.name for check in run if check.kind in ("present", "readable")]
+    lost = ["level_is_present", *(["level_is_readable"] if change["level"] else [])] if change else []
+    assert about_values == lost
+
+
 def test_a_raw_month_that_is_not_there_is_named(lake: Lake) -> None:
     with pytest.raises(SourceError, match="raw table 'readings', month 2024-02: expected a file"):
         validate(company(), "readings", [FEBRUARY], lake)
 
 
 def test_data_docs_are_one_page_without_other_hosts_that_runs_no_script(lake: Lake) -> None:
-    found = validated(lake, [*good_ones(3), GOOD | {"plan": "<script>alert(1)</script>"}])
+    table = replace(READINGS, max_quarantined_share=0.2)
+    found = validated(lake, [*good_ones(3), GOOD | {"plan": "<script>alert(1)</script>"}], table)
     (path,) = data_docs(company(), [found], lake)
     page = path.read_text(encoding="utf-8")
     assert "level" in page
     assert "4 rows came in, 1 are in quarantine" in page
     assert "plan: expected one of basic, plus</td><td>1" in page
+    assert "rows_in: expected at least 1 row, found 4</td><td>kept" in page
+    assert "most often plan: expected one of basic, plus)</td><td>broken" in page
     assert "meter is readable" in page  # where all could be read, too
     assert not re.search(r"https?://|<script|<link", page)
     assert "default-src 'none'" in page
@@ -302,8 +338,9 @@ def test_every_row_is_trusted_or_quarantined_and_a_batch_is_the_same_as_month_by
     for month, rows in zip(together, months, strict=True):
         assert month.rows_in == month.rows_trusted + month.rows_quarantined == len(rows)
         assert_as_declared(lake.read("trusted", "readings", month.key).to_pylist(), month.key)
-    assert [validate(LENIENT, "readings", [key], lake)[0] for key in keys] == together
-    assert [lake.read(la, "readings", key) for la in ("trusted", "quarantine") for key in keys] == files
+    for with_page in (True, False):
+        assert [validate(LENIENT, "readings", [key], lake, with_page=with_page)[0] for key in keys] == together
+        assert [lake.read(layer, "readings", key) for layer in ("trusted", "quarantine") for key in keys] == files
 
 
 def assert_as_declared(rows: Sequence[dict[str, Any]], key: str) -> None:
