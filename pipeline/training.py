@@ -113,11 +113,10 @@ def _halves(rows: pd.DataFrame, train: pd.DataFrame) -> Iterator[tuple[NDArray[n
 
     Only the months of `rows` are held back: what a customer did before is known when their outcome is not.
     """
-    months = set(rows["snapshot"])
-    theirs, known = (hashed_shares(part["customer_id"], "halves") < HALF for part in (rows, train))
+    is_new = train["snapshot"].isin(set(rows["snapshot"]))
+    theirs, new = (hashed_shares(part["customer_id"], "halves") < HALF for part in (rows, train[is_new]))
     for first in (True, False):
-        held_back = train["snapshot"].isin(months).to_numpy() & (known == first)
-        yield theirs == first, train[~held_back].reset_index(drop=True)
+        yield theirs == first, train.drop(index=train.index[is_new][new == first]).reset_index(drop=True)
 
 
 def _fitted(
