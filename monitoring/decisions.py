@@ -149,7 +149,7 @@ class MonitoringDecision:
         last_training: the last month that asked for one, None where none did.
         changed: the month that last asked for one because of a change which the release then did not know; None where
             none did.
-        months_since_change: labelled months that a training has of it, where one starts; 0 where it is too long ago.
+        is_after_a_change: whether the training that starts is to learn of it.
         quiet_months: how many months running spoke for nothing.
     """
 
@@ -160,7 +160,7 @@ class MonitoringDecision:
     starts_training: bool = False
     last_training: str | None = None
     changed: str | None = None
-    months_since_change: int = 0
+    is_after_a_change: bool = False
     quiet_months: int = 0
 
     def as_dict(self) -> dict[str, Any]:
@@ -218,7 +218,7 @@ def decide(
         starts_training=starts_training,
         last_training=month if starts_training else previous.last_training if previous else None,
         changed=changed,
-        months_since_change=_months_known(month, changed, rules) if starts_training else 0,
+        is_after_a_change=starts_training and _months_known(month, changed, rules) > 0,
         quiet_months=quiet_months,
     )
 

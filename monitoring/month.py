@@ -171,10 +171,10 @@ def _kept(watched: WatchedMonth) -> dict[str, Any]:
     return stored
 
 
-def months_since_change(watched: WatchedMonth) -> int:
-    """How many labelled months there are of what changed, for the month's training to learn from; 0 for a routine."""
+def is_after_a_change(watched: WatchedMonth) -> bool:
+    """Whether the month's training must learn from what is new; not where it is routine."""
     stored = read_figures(watched.lake, "decisions", watched.key)
-    return decision_from_dict(stored["decision"]).months_since_change if stored else 0
+    return stored is not None and decision_from_dict(stored["decision"]).is_after_a_change
 
 
 def _without_release(watched: WatchedMonth) -> list[Evidence]:

@@ -1,6 +1,5 @@
 """What the release is expected to achieve on the month's customers, before anybody can know who leaves."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,10 +81,10 @@ def _labelled(watched: WatchedMonth, release: Release) -> Labelled | None:
     """
     parts = {part["name"]: set(part["snapshots"]) for part in release.evidence("evaluation.json")["parts"]}
     seen = set().union(*(snapshots for name, snapshots in parts.items() if name != "test"))
-    dealt = sorted(seen & parts.get("test", set()))  # months of which half of the customers were tested on
+    dealt = seen & parts.get("test", set())  # a month of which half of the customers were tested on
     keys = [key for key in matured(watched.dataset, watched.key) if key in dealt or key not in seen][-LABELLED_MONTHS:]
     engine = watched.engine()
-    found = [_of_month(watched, release, engine, key, dealt if key in dealt else ()) for key in keys]
+    found = [_of_month(watched, release, engine, key, is_dealt=key in dealt) for key in keys]
     engine.dispose()
     if not found:
         return None
@@ -93,23 +92,23 @@ def _labelled(watched: WatchedMonth, release: Release) -> Labelled | None:
 
 
 def _of_month(
-    watched: WatchedMonth, release: Release, engine: "sa.Engine", key: str, dealt: Sequence[str]
+    watched: WatchedMonth, release: Release, engine: "sa.Engine", key: str, *, is_dealt: bool
 ) -> tuple[FloatArray, ...]:
     """Probability, outcome, encoded features and copies of a month's rows; all of them where nobody was called.
 
-    Of the months `dealt`, those that were tested on.
+    Where its customers were dealt, only those who were tested on.
     """
     outcome = matured_outcomes(watched.dataset, watched.lake, engine, release, key)
     if outcome is None:
         rows = labelled_rows(watched.dataset, watched.lake, [key])
-        if dealt:
-            rows = rows[is_tested(rows["customer_id"], dealt, watched.settings.seed)].reset_index(drop=True)
+        if is_dealt:
+            rows = rows[is_tested(rows["customer_id"], key, watched.settings.seed)].reset_index(drop=True)
         encoded = Encoding(release.scorer.fields).matrix(rows, len(rows))
         churned = rows["churned"].to_numpy(dtype=np.float64)
         return release.scorer.probability(rows, len(rows)), churned, encoded, np.ones(len(rows))
     places = honest_rows(outcome.outcomes)
-    if dealt:
-        places = places[is_tested(outcome.outcomes.customer[places].tolist(), dealt, watched.settings.seed)]
+    if is_dealt:
+        places = places[is_tested(outcome.outcomes.customer[places].tolist(), key, watched.settings.seed)]
     churned = outcome.outcomes.churned[places].astype(np.float64)
     copies = np.bincount(places)[places].astype(np.float64)
     return outcome.scored.probability[places], churned, _encoded(release, outcome.scored)[places], copies

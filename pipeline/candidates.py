@@ -218,6 +218,7 @@ def judge_candidate(run: Run) -> PromotionDecision:
         root=run.releases,
         expected_generation=candidate["generation"],
         settings=run.settings,
+        is_after_a_change=run.split.is_shared,
     )
     decision = gate(case)
     digest = write_decision(run.folder / "decision.json", decision)

@@ -53,6 +53,7 @@ class Case:
         test: later rows that nothing was fitted on.
         root: the folder of the dataset's releases and of their pointer.
         expected_generation: generation of the pointer when the comparison began.
+        is_after_a_change: whether the test is half of the newest month, because something changed.
     """
 
     dataset: Dataset
@@ -62,6 +63,7 @@ class Case:
     root: Path
     expected_generation: int
     settings: Settings
+    is_after_a_change: bool = False
 
     @cached_property
     def release(self) -> Release:

@@ -59,7 +59,7 @@ def split_of(dataset: Dataset, lake: Lake, run_key: str, settings: Settings) -> 
     """
     if isinstance(dataset.calendar, SingleSnapshot):
         return _with_both_outcomes(by_customer(labelled_rows(dataset, lake, dataset.calendar.keys()), settings.seed))
-    if settings.months_since_change and (dealt := _newest_dealt(dataset, lake, run_key, settings)) is not None:
+    if settings.after_a_change and (dealt := _newest_dealt(dataset, lake, run_key, settings)) is not None:
         return dealt
     months = split_months(dataset, run_key, settings)
     train = labelled_rows(dataset, lake, months.train, only=without_called)
@@ -71,18 +71,17 @@ def split_of(dataset: Dataset, lake: Lake, run_key: str, settings: Settings) -> 
 
 
 def _newest_dealt(dataset: Dataset, lake: Lake, run_key: str, settings: Settings) -> Split | None:
-    """The customers of the newest labelled months in halves, one to learn from and one for the test.
+    """The customers of the newest labelled month in halves, one to learn from and one for the test.
 
-    Whole months for each part would have a model wait for three of them before it learns from the first. Of the months
-    since the change as many are dealt as a test has by default; nobody is on both sides in them. The months before are
-    learned from too. None where there is not enough for that.
+    Whole months for each part would have a model wait for three of them before it learns from the first. Nobody is on
+    both sides in that month; the months before it are learned from too. None where there is not enough for that.
     """
     labelled = matured(dataset, run_key)
-    newest = labelled[-min(settings.months_since_change, settings.test_months) :]
-    before = _known_before(dataset, labelled, newest)[-settings.training_months :]
+    before = _known_before(dataset, labelled, labelled[-1:])[-settings.training_months :]
     if not before:
         return None
-    learned, judged = (labelled_rows(dataset, lake, newest, only=only) for only in (without_called, representative))
+    newest = labelled[-1]
+    learned, judged = (labelled_rows(dataset, lake, [newest], only=only) for only in (without_called, representative))
     learned, calibration, test = (
         rows[is_tested(rows["customer_id"], newest, settings.seed) == tested].reset_index(drop=True)
         for rows, tested in ((learned, False), (judged, False), (judged, True))
@@ -94,9 +93,9 @@ def _newest_dealt(dataset: Dataset, lake: Lake, run_key: str, settings: Settings
         return None
 
 
-def is_tested(customers: "Sequence[str] | pd.Series[str]", dealt: Sequence[str], seed: int) -> NDArray[np.bool_]:
-    """Which customers are tested on where those of the months `dealt` are; in all of these months the same."""
-    return np.asarray(hashed_shares(customers, f"{seed} {max(dealt)}") < TESTED_SHARE, dtype=bool)
+def is_tested(customers: "Sequence[str] | pd.Series[str]", newest: str, seed: int) -> NDArray[np.bool_]:
+    """Which customers are tested on where those of the newest month are dealt."""
+    return np.asarray(hashed_shares(customers, f"{seed} {newest}") < TESTED_SHARE, dtype=bool)
 
 
 def split_months(dataset: Dataset, run_key: str, settings: Settings) -> Months:

@@ -30,7 +30,8 @@ TRUSTED_TYPES: tuple[str, ...] = (  # what MLflow's copy of a model may contain 
 )
 CALIBRATION_FOLD = 5  # where there is no time, one row in so many is kept for the calibration
 HALF = 0.5
-SHORTER_MONTHS = (6, 3, 2)  # histories that are tried, the newest month included, where what is new must be learned
+SHORTER_MONTHS = (6, 3, 2)  # histories that are tried, the newest month included, where what is new must be learned,
+BEST_SETTINGS = 2  # each with the settings that did best; the smaller trees are often better on few months
 
 
 @dataclass(frozen=True)
@@ -60,16 +61,28 @@ def fit_rung(name: RungName, dataset: Dataset, split: Split, settings: Settings)
         table = fitted_rule(dataset.rule, known, known["churned"].to_numpy())
         return FittedRung(name, RuleScorer(table, fields), None, {"conditions": len(dataset.rule.points)})
     search = searched(name, dataset, at_most(split.train, settings.training_rows, settings.seed), settings)
-    best = min(search, key=lambda tried: float(tried["log_loss"]))["parameters"]
-    if not split.is_shared:
-        return replace(fit_with(name, dataset, split, best, settings), search=tuple(search))
-    lengths = {len(split.snapshots), *(months for months in SHORTER_MONTHS if months < len(split.snapshots))}
-    losses = {
-        months: _log_loss_outside(name, dataset, _newest(split, months), best, settings) for months in sorted(lengths)
-    }
-    tried = [{"parameters": {**best, "months": months}, "log_loss": loss} for months, loss in losses.items()]
-    newest = _newest(split, min(losses, key=losses.__getitem__))
-    return replace(fit_with(name, dataset, newest, best, settings), search=(*search, *tried))
+    search.sort(key=lambda tried: float(tried["log_loss"]))
+    if split.is_shared:
+        return _fit_what_is_new(name, dataset, split, search, settings)
+    return replace(fit_with(name, dataset, split, search[0]["parameters"], settings), search=tuple(search))
+
+
+def _fit_what_is_new(
+    name: RungName, dataset: Dataset, split: Split, search: Sequence[Mapping[str, Any]], settings: Settings
+) -> FittedRung:
+    """Fit with as much of the past as says the newest month best, together with settings that did well on all of it."""
+    months = len(split.snapshots)
+    lengths = sorted({months, *(fewer for fewer in SHORTER_MONTHS if fewer < months)})
+    grid = [(length, each["parameters"]) for each in search[:BEST_SETTINGS] for length in lengths]
+    losses = [
+        _log_loss_outside(name, dataset, _newest(split, length), parameters, settings) for length, parameters in grid
+    ]
+    tried = [
+        {"parameters": {**parameters, "months": length}, "log_loss": loss}
+        for (length, parameters), loss in zip(grid, losses, strict=True)
+    ]
+    length, parameters = grid[int(np.argmin(losses))]
+    return replace(fit_with(name, dataset, _newest(split, length), parameters, settings), search=(*search, *tried))
 
 
 def _newest(split: Split, months: int) -> Split:

@@ -134,7 +134,7 @@ def test_a_split_by_time_reads_each_month_into_its_part(lake: Lake) -> None:
     ]
 
 
-WHAT_IS_NEW = Settings(months_since_change=1)
+WHAT_IS_NEW = Settings(after_a_change=True)
 
 
 def test_what_is_new_is_learned_from_half_of_the_newest_customers_and_tested_on_the_others(lake: Lake) -> None:
@@ -150,15 +150,6 @@ def test_what_is_new_is_learned_from_half_of_the_newest_customers_and_tested_on_
     assert len(newest) + len(split.test) == 400
     assert 150 < len(split.test) < 250
     assert split.is_shared
-
-
-def test_as_more_is_known_of_a_change_more_months_are_dealt_and_a_customer_stays_on_one_side(lake: Lake) -> None:
-    split = split_of(made_up(), lake, "2024-04", Settings(months_since_change=2))
-    parts = [sorted(set(part["snapshot"])) for part in (split.train, split.calibration, split.test)]
-    assert parts == [["2024-01", "2024-02", "2024-03"], ["2024-02", "2024-03"], ["2024-02", "2024-03"]]
-    learned = split.train[split.train["snapshot"] > "2024-01"]
-    assert not set(learned["customer_id"]) & set(split.test["customer_id"])
-    assert len(learned) + len(split.test) == 800
 
 
 def test_nobody_who_was_called_in_the_newest_month_is_learned_from(lake: Lake) -> None:
