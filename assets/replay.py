@@ -42,6 +42,7 @@ QUICK = {  # without pages and records that nobody reads of months that are play
     "webhook_url": None,
     "smtp_url": None,
     "search_candidates": 2,
+    "training_rows": 60_000,  # every leaver is among them
 }
 
 
