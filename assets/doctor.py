@@ -34,7 +34,7 @@ LEAST_FREE_GB = 2
 
 def examine(settings: Settings) -> list[dict[str, Any]]:
     """Every finding: `name`, `ok`, `found`, and `remedy` where something is wrong. A look that fails is a finding."""
-    looks = (_python, _packages, _requirements, _home, _dataset, _instance, _releases, _service)
+    looks = (_python, _packages, _requirements, _home, _dataset, _decisions, _instance, _releases, _service)
     return [finding for look in looks for finding in _looked(look, settings)]
 
 
@@ -115,6 +115,14 @@ def _dataset(settings: Settings) -> Iterator[dict[str, Any]]:
     keys = lake.keys("call_lists", "customers")
     yield _finding("dataset", True, f"{dataset.name}: {len(dataset.tables)} tables, {len(dataset.features)} features")
     yield _finding("months with a list", True, ", ".join(keys[-3:]) or "none yet: run `churn run`")
+
+
+def _decisions(settings: Settings) -> Iterator[dict[str, Any]]:
+    from monitoring.decision_settings import rules_of
+
+    lines = len(rules_of(settings).triggers)
+    own = ", ".join(settings.evidence_leads_to) or "none of its own"
+    yield _finding("table of decisions", True, f"{lines} lines, set: {own}")
 
 
 def _instance(settings: Settings) -> Iterator[dict[str, Any]]:

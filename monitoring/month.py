@@ -11,6 +11,7 @@ from typing import Any
 from monitoring.acting import Acted, carry_out
 from monitoring.callers import evidence_of_skew, skew_as_dict, skew_of_month
 from monitoring.changes import changes_as_dict, feature_changes, feature_evidence, score_changes, score_evidence
+from monitoring.decision_settings import rules_of
 from monitoring.decisions import (
     Circumstances,
     DecisionRules,
@@ -124,7 +125,7 @@ def look(watched: WatchedMonth, kind: Kind) -> Look:
 
 def decide_month(watched: WatchedMonth, rules: DecisionRules | None = None) -> MonitoringDecision:
     """What follows from everything that was seen in this month and the ones before, kept as the month's decision."""
-    rules = rules or DecisionRules()
+    rules = rules or rules_of(watched.settings)
     reach = max(trigger.months for trigger in rules.triggers)
     months = [month_after(watched.key, -back) for back in range(reach)]
     evidence = [*_without_release(watched), *(each for month in months for each in evidence_of(watched, month))]

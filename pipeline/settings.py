@@ -42,6 +42,10 @@ class Settings(BaseSettings):
     data_docs: bool = Field(default=True, description="whether a page is written for a month that is validated alone")
     mlflow: bool = Field(default=True, description="whether trainings are recorded in MLflow, for people")
 
+    evidence_leads_to: dict[str, str] = Field(
+        default={}, description="what a kind of monitoring's evidence leads to, where not to what the table says"
+    )
+
     holdout_share: float = Field(default=0.1, ge=0, lt=1, description="share of the call list that is not contacted")
 
     webhook_url: SecretStr | None = Field(default=None, description="where alerts are posted, besides the log")
