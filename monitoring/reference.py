@@ -5,7 +5,6 @@ Made when the release is made and kept inside it, so that whoever compares a mon
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +14,7 @@ import pyarrow as pa
 from monitoring.drift import thresholds_of
 from monitoring.figures import read_figures, write_figures
 from monitoring.sketches import Sketch, sketch_from_dict
-from monitoring.sketching import feature_sketch, sketch_of
+from monitoring.sketching import feature_sketch, table_sketch
 from monitoring.thresholds import DriftThresholds, thresholds_from_dict
 from pipeline.calendar import Monthly
 from pipeline.candidates import Run
@@ -119,13 +118,9 @@ def scores_by_slice(dataset: Dataset, features: pa.Table, probability: FloatArra
 
 def score_sketch(scores: Mapping[str, FloatArray], names: Sequence[str], *, key: str) -> Sketch:
     """The sketch of a month's scores; a group that nobody belongs to is missing altogether."""
-    import duckdb
-
     nobody = np.full(len(scores[SCORE]), np.nan)
     rows = pa.table({name: pa.array(scores.get(name, nobody), from_pandas=True) for name in names})
-    with closing(duckdb.connect(config={"threads": 1})) as connection:
-        connection.register("scores", rows)
-        return sketch_of(connection, "scores", [Field(name=name, kind="number") for name in names], key=key)
+    return table_sketch(rows, [Field(name=name, kind="number") for name in names], key=key)
 
 
 def _scores(dataset: Dataset, lake: Lake, key: str, scorer: Scorer) -> dict[str, FloatArray]:
