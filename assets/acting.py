@@ -8,6 +8,7 @@ import dagster as dg
 from assets.alarms import tell
 from assets.jobs import LIFE_CYCLE
 from assets.monitoring import DECISION, WATCHERS
+from assets.run import PARTITION
 from assets.work import RETRAIN, Work, now
 from pipeline.calendar import Monthly
 from pipeline.settings import Settings
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from monitoring.decisions import Evidence
     from monitoring.watched import WatchedMonth
 
+EVENTS_AT_ONCE = 500
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
 SHOWS = {  # the asset that shows a kind of evidence
     "drift": "feature_drift",
     "damage": "feature_drift",
@@ -34,29 +42,52 @@ def sensors(work: Work) -> list[dg.SensorDefinition]:
     if not isinstance(work.dataset.calendar, Monthly):
         return []
 
-    @dg.asset_sensor(
-        asset_key=dg.AssetKey(DECISION),
+    @dg.sensor(
         job_name=RETRAIN,
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
     )
-    def carry_out_decision(
-        context: dg.SensorEvaluationContext,
-        event: dg.EventLogEntry,
-    ) -> dg.RunRequest | dg.SkipReason:
+    def carry_out_decision(context: dg.SensorEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         """Tells people, orders who may answer, and starts the training that was asked for."""
-        from monitoring.watched import WatchedMonth
-
-        key = str(event.get_dagster_event().partition)
-        watched = WatchedMonth(work.dataset, work.settings, key)
-        acted = act(watched)
-        run = context.instance.get_run_by_id(event.run_id)
-        trains_itself = run is not None and run.job_name == LIFE_CYCLE
-        if acted.starts_training and not (watched.is_trained or trains_itself):
-            return dg.RunRequest(run_key=f"{RETRAIN} {key}", partition_key=key)
-        return dg.SkipReason("; ".join(acted.said) or "nothing has to be done")
+        requests, said = list[dg.RunRequest](), list[str]()
+        for record in _newest_of_each_month(context):
+            acted = act(_watched(work, record))
+            said += acted.said
+            if acted.starts_training and not _is_trained(work, context.instance, record):
+                # asked anew by each decision: one whose training failed may be taken again
+                run_key = f"{RETRAIN} {record.partition_key} {record.storage_id}"
+                requests.append(dg.RunRequest(run_key=run_key, partition_key=record.partition_key))
+            context.update_cursor(str(record.storage_id))
+        return requests or dg.SkipReason("; ".join(said) or "nothing has to be done")
 
     return [carry_out_decision]
+
+
+def _newest_of_each_month(context: dg.SensorEvaluationContext) -> list[dg.EventLogRecord]:
+    """The decisions since the last tick, in their order: with only the newest, one of another month would be lost.
+
+    Of several months at once, the last one counts: it knew what the others had decided, and what they saw and it does
+    not is told to nobody.
+    """
+    after = int(context.cursor) if context.cursor else None
+    wanted = dg.AssetRecordsFilter(dg.AssetKey(DECISION), after_storage_id=after)
+    found = context.instance.fetch_materializations(wanted, limit=EVENTS_AT_ONCE, ascending=True)
+    newest = {record.partition_key: record for record in found.records}
+    return sorted(newest.values(), key=lambda record: record.storage_id)
+
+
+def _watched(work: Work, record: dg.EventLogRecord) -> "WatchedMonth":
+    from monitoring.watched import WatchedMonth
+
+    return WatchedMonth(work.dataset, work.settings, str(record.partition_key))
+
+
+def _is_trained(work: Work, instance: dg.DagsterInstance, record: dg.EventLogRecord) -> bool:
+    """Whether the gate has judged the month's candidate, or a run that is not over will have it judged."""
+    run = instance.get_run_by_id(record.run_id)
+    trains_itself = run is not None and run.job_name == LIFE_CYCLE
+    waiting = dg.RunsFilter(job_name=RETRAIN, tags={PARTITION: str(record.partition_key)}, statuses=UNFINISHED)
+    return _watched(work, record).is_trained or trains_itself or bool(instance.get_runs(waiting, limit=1))
 
 
 def act(watched: "WatchedMonth") -> "Acted":

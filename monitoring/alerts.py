@@ -194,7 +194,7 @@ def _alert(
         seen=first.month,
         says=_said(found),
         severity=severity,
-        cost=f"{money(sum(costs), currency)} a month" if costs else "",
+        cost=f"{money(costs[-1], currency)} a month" if costs else "",  # of the newest snapshot: it is the same loss
         decided=DECIDED[severity] + (TRAINS_TOO if decision.starts_training and severity > Severity.WARNING else ""),
         link=link(first),
     )

@@ -33,8 +33,8 @@ def skew_as_dict(found: Skew | None) -> dict[str, Any]:
 
 
 def evidence_of_skew(watched: WatchedMonth, found: Skew | None) -> list[Evidence]:
-    """What of it speaks against the release that answered: it was never judged on such values."""
+    """What of it somebody must know; it speaks against the callers, whichever release answers them."""
     if found is None:
         return []
     sources = {feature.name: feature.table for feature in watched.dataset.features}
-    return skew_evidence(found, sources, release=watched.release.id if watched.release else "")
+    return skew_evidence(found, sources)

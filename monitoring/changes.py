@@ -8,7 +8,7 @@ from monitoring.alerts import drift_evidence
 from monitoring.causes import Finding, Kind
 from monitoring.decisions import Evidence
 from monitoring.drift import drift
-from monitoring.reference import Usual, score_sketches, scores_by_slice
+from monitoring.reference import Usual, score_sketch, scores_by_slice
 from monitoring.sketches import Sketch
 from monitoring.watched import WatchedMonth
 
@@ -30,7 +30,7 @@ def score_changes(watched: WatchedMonth) -> list[Finding]:
         return []
     usual, scored = watched.reference.scores, watched.scored
     scores = scores_by_slice(watched.dataset, scored.features, scored.probability)
-    (sketch,) = score_sketches({watched.key: scores}, list(usual.months[0].numbers))
+    sketch = score_sketch(scores, list(usual.months[0].numbers), key=watched.key)
     return drift(sketch, months_to_compare(watched, usual), usual.thresholds)
 
 

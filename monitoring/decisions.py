@@ -97,23 +97,19 @@ class DecisionRules:
     Money decides what is stopped, and money that was lost decides at once. What was only estimated leads to a new
     training, which the gate will judge. Customers or scores that only look different are watched: where they cost
     money, the estimate says so, and a model that knows them already has nothing to learn. Damage to the data is nothing
-    a model can learn away: it is watched, and mended at the source.
+    a model can learn away, nor is what callers send: both are watched, and mended at the source.
     """
 
     triggers: tuple[Trigger, ...] = (
         Trigger("realised_loss_beyond_margin", Action.FALL_BACK),
         Trigger("worse_than_previous_release", Action.ROLL_BACK),
-        Trigger("skew", Action.ROLL_BACK, times=2, months=3),
         Trigger("realised_loss", Action.RETRAIN),
         Trigger("realised_below_estimate", Action.RETRAIN),
         Trigger("estimated_loss", Action.RETRAIN, times=2, months=3),
         Trigger("calibration_drift", Action.RETRAIN, times=2, months=3),
         Trigger("stale_model", Action.RETRAIN),
-        *(
-            Trigger(kind, Action.WATCH)
-            for kind in ("drift", "score_drift", "skew", "estimated_loss", "calibration_drift")
-        ),
-        *(Trigger(kind, Action.WATCH) for kind in ("damage", "volume", "quarantine", "service")),
+        *(Trigger(kind, Action.WATCH) for kind in ("drift", "score_drift", "estimated_loss", "calibration_drift")),
+        *(Trigger(kind, Action.WATCH) for kind in ("damage", "skew", "volume", "quarantine", "service")),
     )
     quiet_months: int = 2
     rest_months: int = 2

@@ -6,6 +6,9 @@ means, spreads and shares move, takes a few thousand rows and a few milliseconds
 change together.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,48 +35,48 @@ def density_ratio(known: FloatArray, now: FloatArray, *, seed: int) -> tuple[Flo
     random = np.random.default_rng(seed)
     now = now[random.permutation(len(now))[: FOLDS * DOMAIN_ROWS]]
     is_now = np.repeat([0, 1], [len(known), len(now)])
-    rows = _bent(np.concatenate([known, now]))
-    fold = random.integers(0, FOLDS, len(rows))
-    log_odds = np.empty(len(rows))
-    for held_out in range(FOLDS):
-        learned = _sample(np.flatnonzero(fold != held_out), is_now, random)
-        log_odds[fold == held_out] = _log_odds(rows, is_now, learned, fold == held_out)
+    both = np.concatenate([known.T.astype(np.float32), now.T.astype(np.float32)], axis=1)
+    fold = random.integers(0, FOLDS, len(is_now))
+    log_odds = np.empty(len(is_now))
+    with one_core():  # sums this small are done before a second core has woken, and it goes on spinning
+        columns = np.array([column for feature in both for column in _bent(feature)], dtype=np.float32)
+        for held_out in range(FOLDS):
+            learned = _sample(np.flatnonzero(fold != held_out), is_now, random)
+            log_odds = np.where(fold == held_out, _log_odds(columns, is_now, learned), log_odds)
     weights = np.exp(log_odds[: len(known)])
     ranks = rankdata(log_odds)[len(known) :]
     auc = (ranks.mean() - (len(now) + 1) / 2) / len(known)  # Mann and Whitney's
     return np.minimum(weights / weights.mean(), LARGEST_WEIGHT), float(auc)
 
 
-def _bent(rows: FloatArray) -> Float32Array:
-    """Each feature in standard deviations, its square unless it is a mark itself, and a mark where it is missing.
+def _bent(feature: Float32Array) -> Iterator[NDArray[Any]]:
+    """A feature in standard deviations, its square unless it is a mark itself, and a mark where it is missing.
 
-    Shape (rows, columns); features that never vary have no column.
+    One that never varies has no column. Feature by feature, each stays in the processor's cache until it is done.
     """
-    rows = rows.astype(np.float32)
-    missing = np.isnan(rows)
-    is_missed = missing.any(axis=0)
-    present = np.maximum(len(rows) - missing.sum(axis=0), 1)
-    rows[missing] = 0
-    apart = rows - rows.sum(axis=0, dtype=np.float64).astype(np.float32) / present.astype(np.float32)
-    apart[missing] = 0
-    sd = np.sqrt(np.einsum("ij,ij->j", apart, apart) / present)
-    score = np.clip(apart[:, sd > 0] / sd[sd > 0], -OUTERMOST, OUTERMOST)
-    is_mark = ((score == score.min(axis=0)) | (score == score.max(axis=0))).all(axis=0)
-    return np.hstack([score, score[:, ~is_mark] ** 2, missing[:, is_missed]])
+    missing = np.isnan(feature)
+    known = max(len(feature) - np.count_nonzero(missing), 1)
+    score = np.where(missing, np.float32(0), feature)
+    score -= np.float32(score.sum(dtype=np.float64) / known)  # exactly, so that a constant is left with nothing
+    score[missing] = 0
+    sd = np.float32(np.sqrt(score @ score / known))
+    if sd > 0:
+        np.clip(score / sd, -OUTERMOST, OUTERMOST, out=score)
+        yield score
+        if not ((score == score.min()) | (score == score.max())).all():
+            yield score**2
+    if missing.any():
+        yield missing
 
 
-def _log_odds(
-    rows: Float32Array, is_now: NDArray[np.int64], learned: NDArray[np.int64], asked: NDArray[np.bool_]
-) -> FloatArray:
-    """Of being of now rather than known, if both were as many."""
+def _log_odds(columns: Float32Array, is_now: NDArray[np.int64], learned: NDArray[np.int64]) -> FloatArray:
+    """Of being of now rather than known, if both were as many, of every row."""
     from sklearn.linear_model import LogisticRegression
 
-    with one_core():
-        model = LogisticRegression(C=1 / STRENGTH, solver="newton-cholesky", tol=TOLERANCE).fit(
-            rows[learned], is_now[learned]
-        )
+    model = LogisticRegression(C=1 / STRENGTH, solver="newton-cholesky", tol=TOLERANCE)
+    model.fit(columns[:, learned].T, is_now[learned])
     share = is_now[learned].mean()
-    found: FloatArray = model.decision_function(rows[asked]) - np.log(share / (1 - share))
+    found: FloatArray = model.coef_[0] @ columns + model.intercept_ - np.log(share / (1 - share))
     return found
 
 

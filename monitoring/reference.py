@@ -5,7 +5,6 @@ Made when the release is made and kept inside it, so that whoever compares a mon
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +14,7 @@ import pyarrow as pa
 from monitoring.drift import thresholds_of
 from monitoring.figures import read_figures, write_figures
 from monitoring.sketches import Sketch, sketch_from_dict
-from monitoring.sketching import feature_sketch, sketch_of
+from monitoring.sketching import feature_sketch, table_sketch
 from monitoring.thresholds import DriftThresholds, thresholds_from_dict
 from pipeline.calendar import Monthly
 from pipeline.candidates import Run
@@ -69,7 +68,7 @@ def reference_for(dataset: Dataset, lake: Lake, keys: Sequence[str], scorer: Sco
         features = list(pool.map(lambda key: month_sketch(dataset, lake, key), newest))
         tables = list(pool.map(lambda key: _scores(dataset, lake, key, scorer), newest))
     names = sorted({name for table in tables for name in table})
-    scores = score_sketches(dict(zip(newest, tables, strict=True)), names)
+    scores = [score_sketch(table, names, key=key) for table, key in zip(tables, newest, strict=True)]
     usual, known = _usual(scores), _usual(features)
     ours = {feature.name for feature in dataset.features if feature.is_own_action}
     return Reference(
@@ -117,18 +116,11 @@ def scores_by_slice(dataset: Dataset, features: pa.Table, probability: FloatArra
     return {SCORE: score} | by_group
 
 
-def score_sketches(months: Mapping[str, Mapping[str, FloatArray]], names: Sequence[str]) -> list[Sketch]:
-    """The sketch of each month's scores; a group that nobody belongs to is missing altogether."""
-    import duckdb
-
-    fields, sketches = [Field(name=name, kind="number") for name in names], []
-    with closing(duckdb.connect(config={"threads": 1})) as connection:
-        for key, scores in months.items():
-            nobody = np.full(len(scores[SCORE]), np.nan)
-            rows = pa.table({name: pa.array(scores.get(name, nobody), from_pandas=True) for name in names})
-            connection.register("scores", rows)
-            sketches.append(sketch_of(connection, "scores", fields, key=key))
-    return sketches
+def score_sketch(scores: Mapping[str, FloatArray], names: Sequence[str], *, key: str) -> Sketch:
+    """The sketch of a month's scores; a group that nobody belongs to is missing altogether."""
+    nobody = np.full(len(scores[SCORE]), np.nan)
+    rows = pa.table({name: pa.array(scores.get(name, nobody), from_pandas=True) for name in names})
+    return table_sketch(rows, [Field(name=name, kind="number") for name in names], key=key)
 
 
 def _scores(dataset: Dataset, lake: Lake, key: str, scorer: Scorer) -> dict[str, FloatArray]:

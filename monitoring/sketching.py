@@ -1,15 +1,12 @@
-"""Sketches computed next to the file by DuckDB, on one thread so that the figures repeat.
+"""Sketches computed by numpy, of a Parquet file that is read group of rows by group, or of a table in memory.
 
 Of many rows it takes every second, third ... so that a sketch costs no more than a look at 10,000 to 20,000 of them:
-more would tell apart what no threshold tells apart. Only the numbers of these rows reach Python: sorting columns and
-multiplying them is what numpy does best.
+more would tell apart what no threshold tells apart. Of the rest not even the values are made: categories stay the
+numbers that the file has for them.
 """
 
-# ruff: noqa: S608  (every name in a query is quoted, and comes from the declaration)
-
-from collections.abc import Mapping, Sequence
-from contextlib import closing
-from itertools import islice
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,10 +19,9 @@ from pipeline.feature_kinds import Field
 from pipeline.lake import Lake
 
 if TYPE_CHECKING:
-    import duckdb
+    import pyarrow as pa
 
 SAMPLED_ROWS = 10_000
-SAMPLE = "sketched_rows"
 DIGITS = 6  # more would only be sampling noise, and would double the size
 
 
@@ -34,33 +30,28 @@ def feature_sketch(dataset: Dataset, lake: Lake, key: str) -> Sketch:
     return parquet_sketch(lake.path("features", "customers", key), dataset.fields(), key=key)
 
 
-def parquet_sketch(path: UPath, fields: Sequence[Field], *, key: str, where: str = "") -> Sketch:
-    """The sketch of some columns of a Parquet file; `where` is an SQL condition that a slice's rows meet."""
-    import duckdb
+def parquet_sketch(path: UPath, fields: Sequence[Field], *, key: str) -> Sketch:
+    """The sketch of some columns of a Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    with closing(duckdb.connect(config={"threads": 1})) as connection:
-        if path.protocol not in ("", "file", "local"):
-            connection.register_filesystem(path.fs)
-        source = f"read_parquet({_text(str(path))})" + (f" WHERE {where}" if where else "")
-        return sketch_of(connection, source, fields, key=key)
+    names = [field.name for field in fields]
+    categories = [field.name for field in fields if field.kind == "category"]
+    with path.open("rb") as opened:
+        file = pq.ParquetFile(opened, read_dictionary=categories)
+        rows, groups = file.metadata.num_rows, range(file.num_row_groups)
+        parts = (file.read_row_group(group, columns=names, use_threads=False) for group in groups)
+        sampled = list(_sampled(parts, step=sampling_step(rows)))
+    return _sketch(pa.concat_tables(sampled), rows, fields, key=key)
 
 
-def sketch_of(connection: "duckdb.DuckDBPyConnection", source: str, fields: Sequence[Field], *, key: str) -> Sketch:
-    """The sketch of whatever may follow FROM. It leaves a temporary table of the sampled rows behind."""
-    numbers = sorted(field.name for field in fields if field.kind == "number")
-    categories = sorted((field for field in fields if field.kind == "category"), key=lambda field: field.name)
-    rows = int(_row(connection, ["count(*)"], source)[0])
-    _sample(connection, source, numbers, [field.name for field in categories], step=sampling_step(rows))
-    taken = int(_row(connection, ["count(*)"], SAMPLE)[0])
-    values = _values(connection, numbers)
-    sketches = {name: _number(values[name], rows=taken) for name in numbers}
-    return Sketch(
-        key=key,
-        rows=rows,
-        numbers=sketches,
-        categories=_categories(connection, categories, taken),
-        correlations=_correlations(values, sketches),
-    )
+def table_sketch(table: "pa.Table", fields: Sequence[Field], *, key: str) -> Sketch:
+    """The sketch of some columns of a table."""
+    import pyarrow as pa
+
+    some = table.select([field.name for field in fields])
+    sampled = pa.concat_tables(_sampled([some], step=sampling_step(len(table))))
+    return _sketch(sampled, len(table), fields, key=key)
 
 
 def sampling_step(rows: int) -> int:
@@ -73,30 +64,31 @@ def sketched_rows(rows: int) -> int:
     return rows // sampling_step(rows)
 
 
-def _sample(
-    connection: "duckdb.DuckDBPyConnection",
-    source: str,
-    numbers: Sequence[str],
-    categories: Sequence[str],
-    *,
-    step: int,
-) -> None:
-    """What is sketched, in memory; a number that is none, as NaN or infinity, is NULL."""
-    wanted = ", ".join(["row_number() OVER () AS row_place", *map(_quoted, (*numbers, *categories))])
-    cleaned = [
-        f"CASE WHEN isfinite({_quoted(name)}) THEN {_quoted(name)}::DOUBLE END AS {_quoted(name)}" for name in numbers
-    ]
-    kept = ", ".join(["1 AS row_there", *cleaned, *map(_quoted, categories)])
-    rows = f"SELECT {kept} FROM (SELECT {wanted} FROM {source}) WHERE row_place % {step} = 0"
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {SAMPLE} AS {rows}")
+def _sampled(parts: Iterable["pa.Table"], *, step: int) -> Iterable["pa.Table"]:
+    """Every `step`th row of the parts together."""
+    seen = 0
+    for part in parts:
+        yield part.take(np.arange(step - 1 - seen % step, len(part), step))
+        seen += len(part)
 
 
-def _values(connection: "duckdb.DuckDBPyConnection", names: Sequence[str]) -> dict[str, FloatArray]:
-    """The sampled rows of each number, NaN where there is none."""
-    if not names:
-        return {}
-    columns = connection.execute(f"SELECT {', '.join(map(_quoted, names))} FROM {SAMPLE}").fetchnumpy()
-    return {name: np.ma.filled(np.ma.asarray(columns[name], dtype=np.float64), np.nan) for name in names}
+def _sketch(sampled: "pa.Table", rows: int, fields: Sequence[Field], *, key: str) -> Sketch:
+    by_name = sorted(fields, key=lambda field: field.name)
+    values = {field.name: _values(sampled[field.name]) for field in by_name if field.kind == "number"}
+    numbers = {name: _number(values[name], rows=len(sampled)) for name in values}
+    return Sketch(
+        key=key,
+        rows=rows,
+        numbers=numbers,
+        categories={f.name: _shares(f, sampled[f.name]) for f in by_name if f.kind == "category"},
+        correlations=_correlations(values, numbers),
+    )
+
+
+def _values(column: "pa.ChunkedArray") -> FloatArray:
+    """The rows of a number, NaN where there is none; infinity is none either."""
+    values = np.asarray(column.cast("float64").to_numpy(), dtype=np.float64)
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _number(values: FloatArray, *, rows: int) -> NumberSketch:
@@ -114,24 +106,13 @@ def _number(values: FloatArray, *, rows: int) -> NumberSketch:
     )
 
 
-def _categories(
-    connection: "duckdb.DuckDBPyConnection", fields: Sequence[Field], rows: int
-) -> dict[str, dict[str, float]]:
-    # counted value by value: a feed that breaks may send as many values as there are rows
-    asked = [f"count(*) FILTER ({_quoted(f.name)} = {_text(value)})" for f in fields for value in f.categories]
-    asked += [f"count({_quoted(field.name)})" for field in fields]
-    found = iter(_row(connection, asked, SAMPLE) if fields else ())
-    counts = {
-        field.name: dict(zip(field.categories, islice(found, len(field.categories)), strict=True)) for field in fields
-    }
-    return {
-        field.name: _shares(counts[field.name], present, rows) for field, present in zip(fields, found, strict=True)
-    }
-
-
-def _shares(counts: Mapping[str, int], present: int, rows: int) -> dict[str, float]:
-    counted = {**counts, UNKNOWN: present - sum(counts.values()), MISSING: rows - present}
-    return {value: _short(count / rows) if rows else 0.0 for value, count in counted.items()}
+def _shares(field: Field, column: "pa.ChunkedArray") -> dict[str, float]:
+    # only declared values are told apart: a feed that breaks may send as many values as there are rows
+    counts = Counter({each["values"]: each["counts"] for each in column.value_counts().to_pylist()})
+    declared = {value: counts[value] for value in field.categories}
+    missing = column.null_count
+    counted = {**declared, UNKNOWN: len(column) - sum(declared.values()) - missing, MISSING: missing}
+    return {value: _short(count / len(column)) if len(column) else 0.0 for value, count in counted.items()}
 
 
 def _correlations(values: Mapping[str, FloatArray], numbers: Mapping[str, NumberSketch]) -> dict[Pair, Number]:
@@ -150,18 +131,6 @@ def _standardised(values: FloatArray, number: NumberSketch) -> FloatArray:
     score = (np.clip(values, low, high) - np.mean(number.quantiles)) / (high - low)
     found: FloatArray = np.nan_to_num(score, nan=0.0)
     return found
-
-
-def _row(connection: "duckdb.DuckDBPyConnection", asked: Sequence[str], source: str) -> tuple[Any, ...]:
-    return connection.execute(f"SELECT {', '.join(asked)} FROM {source}").fetchall()[0]
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _short(value: Any) -> float:

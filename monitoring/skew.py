@@ -94,15 +94,12 @@ def skew_of(month: str, log: "pd.DataFrame", features: "pd.DataFrame", declared:
     return Skew(month, len(known), len(sent) - len(known), tuple(fields))
 
 
-def skew_evidence(
-    skew: Skew, sources: Mapping[str, str], *, release: str = "", limits: SkewLimits | None = None
-) -> list[Evidence]:
+def skew_evidence(skew: Skew, sources: Mapping[str, str], *, limits: SkewLimits | None = None) -> list[Evidence]:
     """What of it somebody must know: one piece for each source table, the field that differs most first.
 
     Args:
         skew: of a month.
         sources: the table of each field; a field without one stands for itself.
-        release: the release that answered.
         limits: from where on a field is told of.
     """
     limits, by_source = limits or SkewLimits(), dict[str, list[FieldSkew]]()
@@ -110,7 +107,7 @@ def skew_evidence(
         if each.customers >= limits.fewest and each.share > limits.share:
             by_source.setdefault(sources.get(each.field, each.field), []).append(each)
     return [
-        Evidence(skew.month, "skew", _said(skew, source, fields), release, about=(source,))
+        Evidence(skew.month, "skew", _said(skew, source, fields), about=(source,))
         for source, fields in by_source.items()
     ]
 

@@ -20,7 +20,7 @@ from pipeline.lake import write_json
 from pipeline.serving_order import read_order
 from pipeline.settings import Settings
 from tests.little_company import little_company
-from tests.watched_company import DATASET, GOOD, MADE_OF, NOW, crowned, live, watched
+from tests.watched_company import BEFORE, DATASET, GOOD, MADE_OF, NOW, crowned, live, watched
 
 LOST = {"month": NOW, "kind": "realised_loss_beyond_margin", "says": "it lost to the rule", "about": []}
 
@@ -52,12 +52,21 @@ def decided(settings: Settings, action: str, *, starts_training: bool, evidence:
     month.write("realised", {"evidence": evidence})
 
 
-def ticked(settings: Settings, instance: dg.DagsterInstance) -> Any:
+def ticked(settings: Settings, instance: dg.DagsterInstance, *months: str, cursor: str | None = None) -> Any:
+    """A tick of the sensor after decisions about `months`, in this order."""
     (sensor,) = sensors(Work(DATASET, settings))
-    instance.report_runless_asset_event(dg.AssetMaterialization(DECISION, partition=NOW))
-    return sensor.evaluate_tick(
-        dg.build_sensor_context(instance=instance, definitions=build_definitions(DATASET, settings))
-    )
+    for month in months or (NOW,):
+        instance.report_runless_asset_event(dg.AssetMaterialization(DECISION, partition=month))
+    definitions = build_definitions(DATASET, settings)
+    return sensor.evaluate_tick(dg.build_sensor_context(instance=instance, definitions=definitions, cursor=cursor))
+
+
+def trained(settings: Settings, instance: dg.DagsterInstance, status: dg.DagsterRunStatus) -> None:
+    """A training of the month that has come as far as that."""
+    job = build_definitions(DATASET, settings).resolve_job_def(RETRAIN)
+    run = instance.create_run_for_job(job_def=job, tags={PARTITION: NOW})
+    kind = {dg.DagsterRunStatus.STARTED: "PIPELINE_START", dg.DagsterRunStatus.FAILURE: "PIPELINE_FAILURE"}[status]
+    instance.report_dagster_event(dg.DagsterEvent(event_type_value=kind, job_name=RETRAIN, message=""), run.run_id)
 
 
 def test_a_training_that_was_asked_for_is_started_for_its_month(
@@ -65,7 +74,36 @@ def test_a_training_that_was_asked_for_is_started_for_its_month(
 ) -> None:
     decided(settings, "retrain", starts_training=True, evidence=[])
     (request,) = ticked(settings, instance).run_requests
-    assert (request.partition_key, request.run_key) == (NOW, f"{RETRAIN} {NOW}")
+    assert request.partition_key == NOW
+
+
+def test_a_training_that_failed_is_started_again_by_the_next_decision_and_by_no_other_tick(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    decided(settings, "retrain", starts_training=True, evidence=[])
+    first = ticked(settings, instance)
+    trained(settings, instance, dg.DagsterRunStatus.FAILURE)
+    again = ticked(settings, instance, cursor=first.cursor)
+    (sensor,) = sensors(Work(DATASET, settings))
+    context = dg.build_sensor_context(instance=instance, cursor=again.cursor)
+    assert len({request.run_key for tick in (first, again) for request in tick.run_requests}) == 2
+    assert sensor.evaluate_tick(context).run_requests == []
+
+
+def test_a_training_that_goes_on_is_not_started_a_second_time(settings: Settings, instance: dg.DagsterInstance) -> None:
+    decided(settings, "retrain", starts_training=True, evidence=[])
+    trained(settings, instance, dg.DagsterRunStatus.STARTED)
+    assert ticked(settings, instance).run_requests == []
+
+
+def test_a_decision_is_carried_out_though_an_older_month_was_decided_again_before_the_next_tick(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    decided(settings, "retrain", starts_training=True, evidence=[])
+    before = {"decision": {"action": "nothing", "month": BEFORE, "reasons": [], "since": BEFORE}, "release": ""}
+    watched(settings, BEFORE).write("decisions", before)
+    (request,) = ticked(settings, instance, NOW, BEFORE).run_requests
+    assert request.partition_key == NOW
 
 
 def test_a_run_that_trains_by_itself_is_not_followed_by_another_training(

@@ -61,6 +61,12 @@ def test_no_other_choice_within_the_budget_earns_more(value: np.ndarray, budget:
     assert value[chosen].sum() == pytest.approx(best)
 
 
+@given(hnp.arrays(float, st.integers(0, 30), elements=st.sampled_from([-1.0, 0.0, 1.0, 2.0])), st.integers(0, 40))
+def test_of_customers_worth_the_same_the_earlier_rows_are_contacted(value: np.ndarray, budget: int) -> None:
+    ranked = np.argsort(-value, kind="stable")[:budget]
+    assert np.flatnonzero(contacts(value, budget)).tolist() == sorted(ranked[value[ranked] > 0].tolist())
+
+
 @pytest.mark.parametrize(("share", "active", "expected"), [(0.05, 100, 5), (0.05, 119, 5), (0.3, 10, 3), (1.0, 7, 7)])
 def test_a_budget_is_rounded_down_to_whole_customers(share: float, active: int, expected: int) -> None:
     economics = RecordedCosts(contacted_leaver="a", contacted_stayer="b", missed_leaver="c", budget_share=share)

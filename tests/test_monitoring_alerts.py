@@ -139,12 +139,12 @@ def test_what_made_the_rule_answer_is_over_once_a_release_answers_again_and_not_
     assert [len(each.ended) for each in news] == [0, 0, 0, 0, 0, 1]
 
 
-def test_several_figures_of_one_cause_are_one_message_and_their_costs_add_up() -> None:
+def test_a_loss_seen_on_two_snapshots_is_one_message_and_costs_what_the_newest_says() -> None:
     one, other = lost(JUNE, cost_a_month=700.0), lost(JUNE, cost_a_month=500.0)
     other = replace(other, says="2025-06: and in the south most of all")
     (alert,) = news_of_month(JUNE, [one, other], decided(JUNE, Action.FALL_BACK, one), []).opened
     assert alert.says == "2025-06: it lost money; 2025-06: and in the south most of all"
-    assert alert.cost == "1,200 USD a month"
+    assert alert.cost == "500 USD a month"
     assert alert.severity is Severity.CRITICAL
 
 

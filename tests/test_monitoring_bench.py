@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import duckdb
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from monitoring.bench import FAULTS, BenchSettings, operating_characteristics
@@ -12,7 +12,7 @@ from monitoring.bench_retail import pools_of, retail_months
 from monitoring.bench_rules import RULES, Case
 from monitoring.bench_shifts import SHIFTS, targets
 from monitoring.bench_worlds import LAYOUT, World, sampled, truth_of
-from monitoring.sketching import sketch_of
+from monitoring.sketching import table_sketch
 from pipeline.feature_kinds import Field
 from tests.monitored_months import months_after
 
@@ -111,8 +111,7 @@ def test_months_of_a_real_shop_drawn_again_are_like_their_rows(shared_data: Call
     pool = pools_of(path)[8]
     name, judged = next(iter(retail_months(path, 24, 6, worlds=20, seed=5)))
     assert (name, judged.live.quantiles.shape[:2]) == ("real customers", (20, 6))
-    with duckdb.connect() as connection:
-        connection.register("pool", {"items": pool.numbers[:, judged.layout.numbers.index("items")]})
-        sketch = sketch_of(connection, "pool", [Field(name="items", kind="number")], key="2011-08")
+    items = pa.table({"items": pool.numbers[:, judged.layout.numbers.index("items")]})
+    sketch = table_sketch(items, [Field(name="items", kind="number")], key="2011-08")
     assert sketch.numbers["items"].quantiles[50] > 0
     assert RULES["ours"](judged)(judged.live).any(axis=-1).mean() < 0.15

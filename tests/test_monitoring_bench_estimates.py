@@ -61,7 +61,7 @@ def test_the_cost_is_that_of_sketch_drift_and_estimate_over_that_of_features(tmp
     lake, dataset = Lake(UPath(tmp_path)), little_company()
     file_by_month(lake, dataset, ROWS)
     lake.write(build_features(dataset, lake, KEY), "features", "customers", KEY)
-    found = monitoring_cost(dataset, lake, KEY, repeats=1)
+    found = monitoring_cost(dataset, lake, KEY, rounds=1)
     seconds = found["seconds"]
     share = (seconds["sketch"] + seconds["drift"] + seconds["estimate"]) / seconds["features"]
     assert found["goals"][0]["measured"] == pytest.approx(share, abs=1e-4)

@@ -57,6 +57,12 @@ def test_customers_who_only_look_different_are_watched_however_long() -> None:
     assert {(each.action, each.starts_training) for each in decisions} == {(Action.WATCH, False)}
 
 
+def test_callers_who_send_other_values_are_watched_however_long_for_no_release_can_mend_them() -> None:
+    months = months_after("2025-03", 4)
+    decisions = played({month: ["skew"] for month in months}, months)
+    assert {(each.action, each.starts_training) for each in decisions} == {(Action.WATCH, False)}
+
+
 def test_what_was_seen_before_and_not_in_the_latest_month_starts_nothing() -> None:
     decision = played({"2025-03": ["drift"], "2025-04": ["drift"]}, ["2025-05"])[0]
     assert decision.action is Action.NOTHING

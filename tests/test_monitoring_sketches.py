@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from upath import UPath
 
 from monitoring.sketches import LEVELS, MISSING, UNKNOWN, Sketch, sketch_from_dict
-from monitoring.sketching import SAMPLED_ROWS, parquet_sketch, sampling_step, sketch_of
+from monitoring.sketching import SAMPLED_ROWS, parquet_sketch, sampling_step, table_sketch
 from pipeline.feature_kinds import Field
 
 NUMBER, OTHER = Field(name="bill", kind="number"), Field(name="age", kind="number")
@@ -21,10 +20,7 @@ CATEGORY = Field(name="plan", kind="category", categories=("basic", "plus"))
 
 
 def sketched(columns: dict[str, list[object]], *fields: Field) -> Sketch:
-    rows = pa.table(columns)
-    with duckdb.connect() as connection:
-        connection.register("rows", rows)
-        return sketch_of(connection, "rows", fields, key="2025-03")
+    return table_sketch(pa.table(columns), fields, key="2025-03")
 
 
 def test_a_number_keeps_its_mean_spread_missing_and_zero_shares() -> None:
@@ -81,11 +77,15 @@ def test_a_sketch_survives_json_with_its_keys_in_any_order() -> None:
     assert sketch_from_dict(json.loads(json.dumps(sketch.as_dict(), sort_keys=True, allow_nan=False))) == sketch
 
 
-def test_a_slice_is_sketched_by_a_condition(tmp_path: Path) -> None:
-    path = UPath(tmp_path / "it's here.parquet")
-    pq.write_table(pa.table({"bill": [1.0, 3.0, 5.0], "plan": ["basic", "plus", "plus"]}), str(path))
-    sketch = parquet_sketch(path, [NUMBER], key="2025-03", where="plan = 'plus'")
-    assert (sketch.rows, sketch.numbers["bill"].mean) == (2, 4.0)
+@pytest.mark.parametrize("group", [1_000, 7_001, 50_000])
+def test_a_file_has_the_sketch_of_its_rows_whatever_groups_they_were_written_in(group: int, tmp_path: Path) -> None:
+    random, path = np.random.default_rng(3), UPath(tmp_path / "it's here.parquet")
+    plans = random.choice(np.array(["basic", "plus", "gold", None], dtype=object), 35_000)
+    rows = pa.table({"plan": pa.array(plans, pa.string()), "bill": random.lognormal(size=35_000)})
+    pq.write_table(rows, str(path), row_group_size=group)
+    assert parquet_sketch(path, [NUMBER, CATEGORY], key="2025-03") == table_sketch(
+        rows, [NUMBER, CATEGORY], key="2025-03"
+    )
 
 
 @pytest.mark.parametrize("rows", [10, 20_000])
