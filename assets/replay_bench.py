@@ -7,12 +7,13 @@ from typing import Any
 
 from assets.replay import replay
 from pipeline.datasets.registry import load_dataset
+from pipeline.replay_outcome import PIPELINE
 from pipeline.settings import Settings
 
-SEED = 11  # the scenarios were made with another one; the rules of monitoring were settled with this one too
+SEED = 31  # scenarios, rules of monitoring and trainings were settled with others
 SCENARIOS = ("calm", "price_rise", "competitor")
 GOAL_SHARE, GOAL_TRAININGS_A_YEAR, GOAL_SECONDS = 0.90, 2.0, 120.0
-QUICK_CUSTOMERS, CUSTOMERS = 5_000, 10_000
+QUICK_CUSTOMERS, CUSTOMERS = 5_000, 20_000  # the others as many as the simulated company has by default
 
 Told = Callable[[str, int, int], None]
 
@@ -60,6 +61,7 @@ def _goals_of(name: str, outcome: Mapping[str, Any]) -> list[dict[str, Any]]:
             _goal("calm: trainings a year", trainings, GOAL_TRAININGS_A_YEAR),
             _goal("calm: false alarms a year", hindsight["false_alarms_a_year"], 0.5),
             *_estimates(months),
+            _against_truth(months, values["profit"][PIPELINE]),
         ]
     more = values["more"]["never retrained"]
     found = [
@@ -84,9 +86,9 @@ def _estimates(months: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     Of the months whose list is by the release that was estimated: where another was promoted in between, both may be
     right.
     """
-    estimated, of = ({month["month"]: month.get(name) for month in months} for name in ("estimated", "estimated_of"))
+    estimated = {month["month"]: month.get("estimated") for month in months}
     realised = {snapshot: figures for month in months for snapshot, figures in month["realised"].items()}
-    both = [key for key in realised if estimated.get(key) and of[key] in (None, realised[key]["release"])]
+    both = [key for key in _scored_as_estimated(months) if estimated[key]]
     apart = {
         name: [realised[key][name]["value"] - estimated[key][name]["value"] for key in both if name in realised[key]]
         for name in ("roc_auc", "profit")
@@ -97,6 +99,25 @@ def _estimates(months: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         _goal("calm: mean error of estimated ROC-AUC", auc, 0.01),
         _goal("calm: mean error of estimated profit, as a share", abs(sum(apart["profit"])) / max(profit, 1e-9), 0.05),
     ]
+
+
+def _scored_as_estimated(months: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The months whose labels are known and whose list is by the release that was estimated."""
+    of = {month["month"]: month.get("estimated_of") for month in months}
+    realised = {snapshot: figures for month in months for snapshot, figures in month["realised"].items()}
+    return [key for key, figures in realised.items() if key in of and of[key] in (None, figures["release"])]
+
+
+def _against_truth(months: Sequence[Mapping[str, Any]], expected: Sequence[float]) -> dict[str, Any]:
+    """How far estimated profit is from what the lists were expected to earn by the true probabilities.
+
+    Realised profit hangs on a control group of a tenth of the list, and strays by some 4 % in two years by itself.
+    """
+    true = dict(zip((month["month"] for month in months), expected, strict=True))
+    estimated = {month["month"]: month["estimated"]["profit"]["value"] for month in months if month.get("estimated")}
+    both = [key for key in _scored_as_estimated(months) if key in estimated]
+    apart = sum(true[key] - estimated[key] for key in both) / max(sum(estimated[key] for key in both), 1e-9)
+    return _goal("calm: mean error of estimated profit against the truth, as a share", abs(apart), 0.05)
 
 
 def _goal(name: str, measured: float, goal: float, *, at_least: bool = False) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from assets.replay_bench import _estimates
+from assets.replay_bench import _against_truth, _estimates
 
 
 def month(key: str, estimated_of: str, realised: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -24,3 +24,9 @@ def test_an_estimate_is_compared_with_what_the_same_release_realised() -> None:
     auc, profit = _estimates(months)
     assert auc["measured"] == pytest.approx(0.01)
     assert profit["measured"] == pytest.approx(0.04)
+
+
+def test_the_truth_is_compared_with_the_same_months() -> None:
+    same = {"release": "b", "roc_auc": {"value": 0.79}, "profit": {"value": 150.0}}
+    months = [month("2025-04", "a"), month("2025-05", "b"), month("2025-06", "b", {"2025-04": same, "2025-05": same})]
+    assert _against_truth(months, [500.0, 97.0, 500.0])["measured"] == pytest.approx(0.03)
