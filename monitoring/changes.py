@@ -17,8 +17,8 @@ DAMAGE: frozenset[Kind] = frozenset({"missing", "unknown values", "zeroed", "uni
 
 
 def feature_changes(watched: WatchedMonth) -> list[Finding]:
-    """What is unlike the release's months, one finding for each cause; nothing where there is no reference."""
-    if watched.reference is None:
+    """What is unlike the release's months, one finding for each cause; nothing where there is nothing like it."""
+    if watched.reference is None or watched.redeclared:
         return []
     usual, sources = watched.reference.features, {each.name: each.table for each in watched.dataset.features}
     return drift(watched.sketch, months_to_compare(watched, usual), usual.thresholds, sources=sources)

@@ -56,7 +56,7 @@ class Result:
 
 def results_of_month(watched: WatchedMonth) -> list[Result]:
     """The results of the snapshots that matured in the month and that a batch had scored."""
-    if watched.release is None:
+    if watched.release is None or watched.gone:
         return []
     engine, results = watched.engine(), []
     for snapshot in watched.newly_matured:

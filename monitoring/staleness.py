@@ -108,12 +108,16 @@ def age_of(watched: WatchedMonth) -> dict[str, Any]:
 
 
 def staleness_evidence(watched: WatchedMonth, found: dict[str, Any]) -> list[Evidence]:
-    """Whether the release is older than a model like it stayed good, or than models are left without a rival."""
+    """Whether the release is older than its declaration, than a model like it stayed good, or long without a rival."""
     if not found:
         return []
     age, limit, release = found["age_months"], found["best_before_months"], found["release"]
     since = found["months_since_training"]
-    if limit is not None and age >= limit and since >= FEWEST_MONTHS:
+    if watched.gone:
+        says = f"{release} needs {', '.join(watched.gone)}, which is not declared any more, or as another kind"
+    elif watched.redeclared:
+        says = f"{release} was made with other fields than are declared now: {', '.join(watched.redeclared)}"
+    elif limit is not None and age >= limit and since >= FEWEST_MONTHS:
         says = f"{release} is {age} months old; a model like it lost {percent(LOST_SHARE, 0)} of its skill in {limit}"
     elif since >= ROUTINE_MONTHS:
         says = f"{since} months have passed since {release} had a rival"

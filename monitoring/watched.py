@@ -15,7 +15,7 @@ from pipeline.lake import Lake, lake_of
 from pipeline.manifest import month_of_release
 from pipeline.pointer import entries_to_serve, release_of
 from pipeline.release import Release, releases_root
-from pipeline.scored import ScoredMonth, scored_month
+from pipeline.scored import ScoredMonth, fields_gone, scored_month
 from pipeline.settings import Settings
 from pipeline.state import state_engine
 
@@ -74,8 +74,24 @@ class WatchedMonth:
 
     @cached_property
     def scored(self) -> ScoredMonth | None:
-        """The month's customers as the release sees them."""
-        return scored_month(self.lake, self.release, self.key) if self.release else None
+        """The month's customers as the release sees them; None where it needs what is not declared any more."""
+        if self.release is None or self.gone:
+            return None
+        return scored_month(self.lake, self.release, self.key)
+
+    @property
+    def gone(self) -> list[str]:
+        """Fields that the release needs and that are not declared any more, or as another kind."""
+        return fields_gone(self.dataset, self.release) if self.release else []
+
+    @property
+    def redeclared(self) -> list[str]:
+        """Fields that are declared otherwise than when the release was made: new, gone, or of other values."""
+        made_with, declared = (
+            {field.name: (field.kind, field.categories) for field in fields}
+            for fields in (self.release.fields if self.release else self.dataset.fields(), self.dataset.fields())
+        )
+        return sorted(name for name in made_with | declared if made_with.get(name) != declared.get(name))
 
     @cached_property
     def sketch(self) -> Sketch:

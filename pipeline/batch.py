@@ -12,6 +12,7 @@ from pipeline.errors import ReleaseError
 from pipeline.pointer import entries_to_serve, release_of
 from pipeline.prediction_log import log_batch
 from pipeline.release import Release, verify_release
+from pipeline.scored import fields_gone
 from pipeline.serving_order import read_order
 from pipeline.state import state_engine
 
@@ -51,9 +52,21 @@ def _best(run: Run) -> Answering:
     refused: list[str] = []
     for place, entry in enumerate(entries_to_serve(run.releases)):
         try:
-            return Answering(release_of(run.releases, entry), "last_good" if place else "champion", "; ".join(refused))
+            release = release_of(run.releases, entry)
         except ReleaseError as error:
             refused.append(str(error))
+            continue
+        if gone := fields_gone(run.dataset, release):
+            refused.append(f"{release.id} needs {', '.join(gone)}, which is not declared any more")
+            continue
+        return Answering(release, "last_good" if place else "champion", "; ".join(refused))
+    if refused and not (run.folder / "candidate.json").exists():
+        raise ReleaseError(
+            f"the call list of {run.key}",
+            expected="a release that may score the month's customers",
+            found="; ".join(refused),
+            remedy=f"Train a new one, which writes the list too: the job `retrain` of {run.key}, or `churn run`.",
+        )
     candidate = verify_release(run.releases / run.read("candidate.json")["release"])
     return _by_rule(candidate, "; ".join(refused) or "nothing has passed the gate yet")
 

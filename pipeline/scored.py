@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline.declaration import Dataset
 from pipeline.economics import FloatArray, Payoffs, budget_of
 from pipeline.errors import ChurnError
 from pipeline.feature_kinds import Field
@@ -57,6 +58,12 @@ class ScoredMonth:
     def __len__(self) -> int:
         """How many customers there are."""
         return len(self.features)
+
+
+def fields_gone(dataset: Dataset, release: Release) -> list[str]:
+    """Names of the fields that a release was made with and that are not declared any more, or as another kind."""
+    declared = {field.name: field.kind for field in dataset.fields()}
+    return [field.name for field in release.fields if declared.get(field.name) != field.kind]
 
 
 def columns_of_features(features: pa.Table, fields: Sequence[Field]) -> dict[str, NDArray[Any]]:

@@ -136,9 +136,12 @@ def labelled_rows(
 
 
 def as_frame(rows: pa.Table, dataset: Dataset) -> pd.DataFrame:
-    """Rows as every model expects them: float64 with NaN for numbers, objects with None for categories."""
+    """Rows as every model expects them: float64 with NaN for numbers, objects with None for categories.
+
+    A field that was declared after the rows were made is not there; whoever needs it fails for want of it.
+    """
     frame = rows.to_pandas()
-    for field in dataset.fields():
+    for field in (field for field in dataset.fields() if field.name in frame):
         if field.kind == "number":
             frame[field.name] = frame[field.name].astype("float64")
         else:

@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from upath import UPath
 
+from pipeline.candidates import Run
 from pipeline.encoding import model_fields
+from pipeline.gate import Check, PromotionDecision, promote_decided, write_decision
+from pipeline.gate_checks import CHECKS
+from pipeline.lake import write_json
 from pipeline.manifest import Origin
 from pipeline.pointer import generation_of, promote
 from pipeline.policy import Policy
@@ -38,6 +43,7 @@ EXAMPLE: dict[str, Any] = {
 CUSTOMER: dict[str, Any] = {"customer_id": "a", **EXAMPLE}
 RULE = RuleTable(DATASET.rule, (0, 2), (0.1, 0.4))
 NEWER, OLDER = "2024-06", "2024-05"
+AT = datetime(2024, 8, 1, 6)
 
 
 def scorecard(intercept: float) -> Scorecard:
@@ -97,3 +103,22 @@ def two_releases(root: Path) -> tuple[Release, Release]:
     for release in (older, newer):
         promote(root, release.id, generation_of(root), "a test", at=datetime(2024, 7, 1))
     return older, newer
+
+
+def judged(run: Run, intercept: float = -1.5, *, passes: bool = True) -> Release:
+    """A new candidate of 2024-07, the gate's decision about it on disk, and what follows from it."""
+    candidate = a_release(run.releases, "2024-07", intercept=intercept)
+    decision = PromotionDecision(
+        promote=passes,
+        champion="the one before",
+        candidate=candidate.id,
+        digest=candidate.digest,
+        expected_generation=generation_of(run.releases),
+        reasons=(),
+        checks=tuple(Check(name, passes, "") for name, _ in CHECKS),
+    )
+    folder = UPath(run.releases.parent / "reports" / "2024-07")
+    digest = write_decision(folder / "decision.json", decision)
+    write_json(folder / "decision_digest.json", digest)
+    promote_decided(run.releases, folder / "decision.json", digest, at=AT)
+    return candidate

@@ -1,9 +1,12 @@
 """A month that closed, seen from every side: what is found, what is decided, and what is done about it."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from monitoring.acting import come_back
@@ -11,14 +14,33 @@ from monitoring.changes import months_to_compare
 from monitoring.decisions import Action
 from monitoring.estimated import Estimate
 from monitoring.figures import read_figures
-from monitoring.month import act_on_month, evidence_of
+from monitoring.month import LOOKS, act_on_month, decide_month, evidence_of, look
 from monitoring.promises import estimate_evidence
 from monitoring.results import result_evidence, results_of_month
+from monitoring.watched import WatchedMonth
+from pipeline.batch import answering
 from pipeline.bootstrap import Interval
+from pipeline.candidates import Run
+from pipeline.declaration import Dataset
+from pipeline.errors import ReleaseError
 from pipeline.pointer import read_pointer
 from pipeline.serving_order import order_champion, read_order
 from pipeline.settings import Settings
-from tests.watched_company import BAD, BEFORE, FLAT, GOOD, MADE_OF, NOW, crowned, kinds, live, score, seen, watched
+from tests.watched_company import (
+    BAD,
+    BEFORE,
+    DATASET,
+    FLAT,
+    GOOD,
+    MADE_OF,
+    NOW,
+    crowned,
+    kinds,
+    live,
+    score,
+    seen,
+    watched,
+)
 
 HALF_LEFT_ALONE = {"holdout_share": 0.5}  # so that one month of a few customers proves a loss
 
@@ -234,3 +256,37 @@ def test_a_loss_in_money_says_what_it_costs_a_month(company: Settings) -> None:
     estimate = Estimate("cbpe", {"profit": Interval(value=1_000.0, low=500.0, high=2_000.0)}, 0.5, 1.0)
     (less,) = estimate_evidence(month, estimate)
     assert less.cost_a_month == 8_000.0 - 1_000.0  # as many customers as in a month of the promise
+
+
+def redeclared(company: Settings, dataset: Dataset, change: Callable[[pa.Table], pa.Table]) -> WatchedMonth:
+    """The month under another declaration than its release was made with, looked at from every side."""
+    month = WatchedMonth(dataset, company, NOW)
+    month.lake.write(change(month.lake.read("features", "customers", NOW)), "features", "customers", NOW)
+    for kind in LOOKS:
+        look(month, kind)
+    return month
+
+
+def test_a_field_declared_since_asks_for_a_training_and_the_release_is_watched_on(company: Settings) -> None:
+    score(company, crowned(company, GOOD), BEFORE)
+    usage = next(feature for feature in DATASET.features if feature.name == "usage")
+    wider = replace(DATASET, features=(*DATASET.features, replace(usage, name="more")))
+    month = redeclared(company, wider, lambda rows: rows.append_column("more", rows["usage"]))
+    decision = decide_month(month)
+    assert (decision.action, decision.starts_training) == (Action.RETRAIN, True)
+    assert "made with other fields than are declared now: more" in decision.reasons[0]
+    assert read_figures(month.lake, "estimated", NOW)["metrics"]  # type: ignore[index]
+    assert read_figures(month.lake, "realised", NOW)["results"]  # type: ignore[index]
+
+
+def test_a_release_that_needs_what_is_not_declared_any_more_asks_for_a_training_and_lists_nobody(
+    company: Settings,
+) -> None:
+    release = crowned(company, GOOD)
+    score(company, release, BEFORE)
+    narrower = replace(DATASET, features=tuple(each for each in DATASET.features if each.name != "usage"))
+    decision = decide_month(redeclared(company, narrower, lambda rows: rows.drop_columns(["usage"])))
+    assert (decision.action, decision.starts_training) == (Action.RETRAIN, True)
+    assert f"{release.id} needs usage" in decision.reasons[0]
+    with pytest.raises(ReleaseError, match="needs usage, which is not declared any more"):
+        answering(Run(narrower, company, NOW))

@@ -2,22 +2,17 @@
 
 import json
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from upath import UPath
 
 from assets.definitions import build_definitions
 from pipeline.batch import Answering, answering
 from pipeline.calendar import Monthly
 from pipeline.candidates import Run
 from pipeline.errors import ReleaseError
-from pipeline.gate import Check, PromotionDecision, promote_decided, write_decision
-from pipeline.gate_checks import CHECKS
-from pipeline.lake import write_json
-from pipeline.pointer import generation_of, promote, rollback
+from pipeline.pointer import promote, rollback
 from pipeline.release import Release
 from pipeline.serving_order import (
     LONGEST_REASON,
@@ -29,9 +24,7 @@ from pipeline.serving_order import (
     resume_after_gate,
 )
 from pipeline.settings import Settings
-from tests.little_releases import DATASET, a_release, two_releases
-
-AT = datetime(2024, 8, 1, 6)
+from tests.little_releases import AT, DATASET, judged, two_releases
 
 
 @pytest.fixture
@@ -51,25 +44,6 @@ def releases(run: Run) -> tuple[Release, Release]:
 
 def served(found: Answering) -> tuple[str, str, str]:
     return found.release.id, found.served_by, found.fallback_reason
-
-
-def judged(run: Run, intercept: float = -1.5, *, passes: bool = True) -> Release:
-    """A new candidate of 2024-07, the gate's decision about it on disk, and what follows from it."""
-    candidate = a_release(run.releases, "2024-07", intercept=intercept)
-    decision = PromotionDecision(
-        promote=passes,
-        champion="the one before",
-        candidate=candidate.id,
-        digest=candidate.digest,
-        expected_generation=generation_of(run.releases),
-        reasons=(),
-        checks=tuple(Check(name, passes, "") for name, _ in CHECKS),
-    )
-    folder = UPath(run.releases.parent / "reports" / "2024-07")
-    digest = write_decision(folder / "decision.json", decision)
-    write_json(folder / "decision_digest.json", digest)
-    promote_decided(run.releases, folder / "decision.json", digest, at=AT)
-    return candidate
 
 
 # ---- the order itself

@@ -19,9 +19,13 @@ from typing import Any
 import psutil
 import pytest
 
+from monitoring.acting import carry_out, come_back
+from monitoring.decisions import Action, MonitoringDecision
+from monitoring.watched import WatchedMonth
+from pipeline.candidates import Run
 from pipeline.serving_order import order_champion, order_rule
 from serving.asking import ask, fetch
-from tests.little_releases import CUSTOMER
+from tests.little_releases import CUSTOMER, DATASET, judged
 from tests.serving_house import REPOSITORY, SERVE, House, environment, house_with_releases, served
 
 HEAVY = (
@@ -161,6 +165,25 @@ def test_a_running_service_obeys_an_order_and_its_end_within_a_second_and_no_req
             assert caller.waits_for("champion", 1.0)["fallback_reason"] is None
     assert caller.failures == []
     assert {answer["release"] for answer in caller.answers} == {house.newer.id}
+
+
+def test_monitoring_stops_a_running_model_and_only_a_gate_that_passes_brings_a_release_to_answer(house: House) -> None:
+    july = Run(DATASET, house.settings(), "2024-07")
+    lost = MonitoringDecision(month=july.key, action=Action.FALL_BACK, reasons=("it lost money",), since=july.key)
+    with served(house.home) as port, calling(port) as caller:
+        assert caller.waits_for("champion")["release"] == house.newer.id
+        carry_out(WatchedMonth(DATASET, house.settings(), july.key), lost, house.newer.id)
+        assert caller.waits_for("rule", 1.0)["fallback_reason"] == "monitoring: monitoring, 2024-07: it lost money"
+        judged(july, intercept=-1.6, passes=False)
+        come_back(WatchedMonth(DATASET, house.settings(), july.key))
+        answered = len(caller.answers)
+        sleep(1.0)
+        assert {answer["served_by"] for answer in caller.answers[answered:]} == {"rule"}
+        passed = judged(july, intercept=-1.5)
+        come_back(WatchedMonth(DATASET, house.settings(), july.key))
+        answer = caller.waits_for("champion", 1.0)
+        assert (answer["release"], answer["fallback_reason"]) == (passed.id, None)
+    assert caller.failures == []
 
 
 def break_and_mend(house: House, caller: Caller) -> None:
