@@ -15,7 +15,7 @@ from pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from monitoring.acting import Acted
-    from monitoring.decisions import Evidence
+    from monitoring.evidence import Evidence
     from monitoring.watched import WatchedMonth
 
 EVENTS_AT_ONCE = 500
@@ -93,7 +93,7 @@ def _is_trained(work: Work, instance: dg.DagsterInstance, record: dg.EventLogRec
 def act(watched: "WatchedMonth") -> "Acted":
     """Carry out the decision of a month, and tell what is new; safe to repeat."""
     from monitoring.alerts import news_of_month
-    from monitoring.decisions import DecisionRules
+    from monitoring.decision_rules import DecisionRules
     from monitoring.month import act_on_month, decided_since, decision_of, evidence_of
 
     acted, decision = act_on_month(watched), decision_of(watched)

@@ -118,7 +118,7 @@ def _dataset(settings: Settings) -> Iterator[dict[str, Any]]:
 
 
 def _decisions(settings: Settings) -> Iterator[dict[str, Any]]:
-    from monitoring.decision_settings import rules_of
+    from monitoring.decision_rules import rules_of
 
     lines = len(rules_of(settings).triggers)
     own = ", ".join(settings.evidence_leads_to) or "none of its own"

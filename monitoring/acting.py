@@ -5,7 +5,8 @@ Training is not started here: whoever calls is told that it was asked for, and h
 
 from dataclasses import dataclass
 
-from monitoring.decisions import Action, MonitoringDecision
+from monitoring.decision_rules import Action
+from monitoring.decisions import MonitoringDecision
 from monitoring.watched import WatchedMonth
 from pipeline.errors import ReleaseError
 from pipeline.pointer import generation_of, read_pointer, rollback

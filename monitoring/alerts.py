@@ -17,7 +17,9 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Literal, get_args
 
-from monitoring.decisions import Action, DecisionRules, Evidence, EvidenceKind, MonitoringDecision
+from monitoring.decision_rules import Action, DecisionRules
+from monitoring.decisions import MonitoringDecision
+from monitoring.evidence import Evidence, EvidenceKind
 from pipeline.calendar import month_after
 from pipeline.wording import money
 

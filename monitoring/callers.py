@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from monitoring.decisions import Evidence
+from monitoring.evidence import Evidence
 from monitoring.skew import Skew, skew_evidence, skew_of
 from monitoring.watched import WatchedMonth
 from pipeline.calendar import month_after, month_start

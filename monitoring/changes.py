@@ -6,8 +6,8 @@ from typing import Any
 
 from monitoring.alerts import drift_evidence
 from monitoring.causes import Finding, Kind
-from monitoring.decisions import Evidence
 from monitoring.drift import drift
+from monitoring.evidence import Evidence
 from monitoring.reference import Usual, score_sketch, scores_by_slice
 from monitoring.sketches import Sketch
 from monitoring.watched import WatchedMonth

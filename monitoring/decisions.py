@@ -16,104 +16,11 @@ latest month among them, before it leads to an action. The gravest action wins. 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from enum import IntEnum
-from typing import Any, Literal
+from typing import Any
 
+from monitoring.decision_rules import Action, DecisionRules, Trigger
+from monitoring.evidence import CHANGES, Evidence
 from pipeline.calendar import month_after, months_between
-
-EvidenceKind = Literal[
-    "drift",
-    "damage",
-    "score_drift",
-    "skew",
-    "estimated_loss",
-    "realised_loss",
-    "realised_loss_beyond_margin",
-    "realised_below_estimate",
-    "worse_than_previous_release",
-    "calibration_drift",
-    "volume",
-    "quarantine",
-    "stale_model",
-    "service",
-]
-CHANGES: frozenset[EvidenceKind] = frozenset(
-    {"estimated_loss", "realised_loss", "realised_loss_beyond_margin", "realised_below_estimate", "calibration_drift"}
-)
-"""What speaks for a world that has changed: a training because of it must learn from what is new."""
-
-
-class Action(IntEnum):
-    """What to do, mildest first."""
-
-    NOTHING = 0
-    WATCH = 1
-    RETRAIN = 2
-    ROLL_BACK = 3
-    FALL_BACK = 4
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Something seen in a month, in a sentence; one for each cause.
-
-    Args:
-        month: when it was seen.
-        kind: which line of the table it belongs to.
-        says: what was seen, how much, and where to look.
-        release: the release it speaks against; empty where it speaks against none, as damaged data does.
-        about: the tables, fields or slices concerned; they tell causes of one kind apart, and a cause from month to
-            month.
-        cost_a_month: what it costs while it lasts, in the dataset's currency; None where nobody can say.
-    """
-
-    month: str
-    kind: EvidenceKind
-    says: str
-    release: str = ""
-    about: tuple[str, ...] = ()
-    cost_a_month: float | None = None
-
-
-def evidence_from_dict(stored: Mapping[str, Any]) -> Evidence:
-    """The inverse of `dataclasses.asdict`, from JSON."""
-    return Evidence(**(dict(stored) | {"about": tuple(stored["about"])}))
-
-
-@dataclass(frozen=True)
-class Trigger:
-    """`times` or more of the last `months`, the latest among them, lead to `action`."""
-
-    kind: EvidenceKind
-    action: Action
-    times: int = 1
-    months: int = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class DecisionRules:
-    """Which evidence leads to what.
-
-    Money decides what is stopped, and money that was lost decides at once. What was only estimated leads to a new
-    training, which the gate will judge. Customers or scores that only look different are watched: where they cost
-    money, the estimate says so, and a model that knows them already has nothing to learn. Damage to the data is nothing
-    a model can learn away, nor is what callers send: both are watched, and mended at the source.
-    """
-
-    triggers: tuple[Trigger, ...] = (
-        Trigger("realised_loss_beyond_margin", Action.FALL_BACK),
-        Trigger("worse_than_previous_release", Action.ROLL_BACK),
-        Trigger("realised_loss", Action.RETRAIN),
-        Trigger("realised_below_estimate", Action.RETRAIN),
-        Trigger("estimated_loss", Action.RETRAIN, times=2, months=3),
-        Trigger("calibration_drift", Action.RETRAIN, times=2, months=3),
-        Trigger("stale_model", Action.RETRAIN),
-        *(Trigger(kind, Action.WATCH) for kind in ("drift", "score_drift", "estimated_loss", "calibration_drift")),
-        *(Trigger(kind, Action.WATCH) for kind in ("damage", "skew", "volume", "quarantine", "service")),
-    )
-    quiet_months: int = 2
-    rest_months: int = 2
-    most_months_of_a_change: int = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,29 +101,56 @@ def decide(
     gravest = max((action for action, _ in fired.values()), default=Action.NOTHING)
     told = tuple(dict.fromkeys(says for action, reasons in fired.values() if action is gravest for says in reasons))
     action, reasons = _held(gravest, told, previous, now, still_watched=quiet_months < rules.quiet_months)
-    more = _more_is_known(month, previous, now, rules)
-    if more and action < Action.RETRAIN:
-        action, reasons = Action.RETRAIN, (*told, more)
-    rested = _has_rested(month, previous, now, rules)
-    starts_training = action >= Action.RETRAIN and (bool(more) or rested)
-    if action is Action.RETRAIN and not starts_training and previous is not None:
+    training = _training(month, action, previous, now, rules, shows_change=_shows_change(fired))
+    if training.more and action < Action.RETRAIN:
+        action, reasons = Action.RETRAIN, (*told, training.more)
+    if action is Action.RETRAIN and not training.starts and previous is not None:
         action, reasons = Action.WATCH, (*reasons, f"the training of {previous.last_training} must show first")
-    changed = previous.changed if previous else None
-    # what speaks against a release that is older than the last change, or has had no time to show, is no other change
-    is_same = _months_known(month, changed, rules) > 0 and (now.trained < str(changed) or not rested)
-    if starts_training and _shows_change(fired) and not is_same:
-        changed = month
     return MonitoringDecision(
         month=month,
         action=action,
         reasons=reasons,
         since=previous.since if previous is not None and previous.action is action else month,
-        starts_training=starts_training,
-        last_training=month if starts_training else previous.last_training if previous else None,
-        changed=changed,
-        is_after_a_change=starts_training and _months_known(month, changed, rules) > 0,
+        starts_training=training.starts,
+        last_training=month if training.starts else previous.last_training if previous else None,
+        changed=training.changed,
+        is_after_a_change=training.is_after_a_change,
         quiet_months=quiet_months,
     )
+
+
+@dataclass(frozen=True)
+class _Training:
+    """Whether one starts, and whether it is to learn of a change.
+
+    Args:
+        more: why it does where nothing but more knowledge of a change asks for it.
+        changed: the month of the last change.
+    """
+
+    starts: bool
+    more: str
+    changed: str | None
+    is_after_a_change: bool
+
+
+def _training(
+    month: str,
+    action: Action,
+    previous: MonitoringDecision | None,
+    now: Circumstances,
+    rules: DecisionRules,
+    *,
+    shows_change: bool,
+) -> _Training:
+    changed, rested = previous.changed if previous else None, _has_rested(month, previous, now, rules)
+    more = _more_is_known(month, changed, now, rules)
+    starts = bool(more) or (action >= Action.RETRAIN and rested)
+    # what speaks against a release that is older than the last change, or has had no time to show, is no other change
+    is_same = _months_known(month, changed, rules) > 0 and (now.trained < str(changed) or not rested)
+    if starts and shows_change and not is_same:
+        changed = month
+    return _Training(starts, more, changed, starts and _months_known(month, changed, rules) > 0)
 
 
 def _fired(
@@ -272,11 +206,11 @@ def _months_known(month: str, changed: str | None, rules: DecisionRules) -> int:
     return known if known <= rules.most_months_of_a_change else 0
 
 
-def _more_is_known(month: str, previous: MonitoringDecision | None, now: Circumstances, rules: DecisionRules) -> str:
+def _more_is_known(month: str, changed: str | None, now: Circumstances, rules: DecisionRules) -> str:
     """Why a change is worth another training: enough more is known of it; empty where it is not."""
-    known = _months_known(month, previous.changed, rules) if previous else 0
-    if not known or previous is None or previous.changed is None:
+    known = _months_known(month, changed, rules)
+    if changed is None or not known:
         return ""
-    learned = months_between(previous.changed, now.trained) + 1 if now.trained >= previous.changed else 0
-    says = f"{known} months of what changed in {previous.changed} are known, and {now.release} learned of {learned}"
+    learned = months_between(changed, now.trained) + 1 if now.trained >= changed else 0
+    says = f"{known} months of what changed in {changed} are known, and {now.release} learned of {learned}"
     return says if known >= 2 * learned else ""

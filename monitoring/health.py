@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from monitoring.decisions import Evidence
+from monitoring.evidence import Evidence
 from pipeline.declaration import Dataset
 from pipeline.lake import Lake
 from pipeline.profile import rows_of_file

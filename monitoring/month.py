@@ -11,16 +11,9 @@ from typing import Any
 from monitoring.acting import Acted, carry_out
 from monitoring.callers import evidence_of_skew, skew_as_dict, skew_of_month
 from monitoring.changes import changes_as_dict, feature_changes, feature_evidence, score_changes, score_evidence
-from monitoring.decision_settings import rules_of
-from monitoring.decisions import (
-    Circumstances,
-    DecisionRules,
-    Evidence,
-    MonitoringDecision,
-    decide,
-    decision_from_dict,
-    evidence_from_dict,
-)
+from monitoring.decision_rules import DecisionRules, rules_of
+from monitoring.decisions import Circumstances, MonitoringDecision, decide, decision_from_dict
+from monitoring.evidence import Evidence, evidence_from_dict
 from monitoring.figures import Kind, keys_of, read_figures
 from monitoring.health import health_evidence, table_health
 from monitoring.promises import estimate_as_dict, estimate_evidence, estimate_month

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from monitoring.decisions import Evidence
 from monitoring.estimated import Estimate, Labelled, Unlabelled, pape
+from monitoring.evidence import Evidence
 from monitoring.figures import intervals_as_dict
 from monitoring.outcomes import matured_outcomes
 from monitoring.realised import honest_rows

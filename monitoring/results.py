@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.calibration import CalibrationDrift, calibration_drift
-from monitoring.decisions import Evidence, EvidenceKind
+from monitoring.evidence import Evidence, EvidenceKind
 from monitoring.figures import interval_from_dict, intervals_as_dict, read_figures
 from monitoring.outcomes import RULE, Matured, matured_outcomes
 from monitoring.realised import Outcomes, Realised, honest_rows, realised

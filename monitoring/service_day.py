@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from monitoring.decisions import Evidence, evidence_from_dict
+from monitoring.evidence import Evidence, evidence_from_dict
 from monitoring.figures import keys_of, known, read_figures, write_figures
 from monitoring.service_health import (
     NO_FIGURES,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitoring.decisions import Evidence
+from monitoring.evidence import Evidence
 from pipeline.economics import FloatArray
 from pipeline.wording import percent
 

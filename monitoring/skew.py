@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.decisions import Evidence
+from monitoring.evidence import Evidence
 from pipeline.calendar import month_after, month_start
 from pipeline.feature_kinds import Field
 from pipeline.prediction_log import logged_features

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from monitoring.decisions import Evidence
+from monitoring.evidence import Evidence
 from monitoring.figures import read_figures, write_figures
 from monitoring.watched import WatchedMonth
 from pipeline.calendar import Monthly, month_after, months_between

@@ -13,7 +13,9 @@ from pydantic import SecretStr
 
 from assets.alarms import channels_of, open_alerts, tell
 from monitoring.alerts import Alert, News, Severity, news_of, news_of_end, news_of_month
-from monitoring.decisions import Action, Evidence, MonitoringDecision
+from monitoring.decision_rules import Action
+from monitoring.decisions import MonitoringDecision
+from monitoring.evidence import Evidence
 from pipeline.settings import Settings
 from tests import listeners
 

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
-from monitoring.decisions import EvidenceKind
+from monitoring.evidence import EvidenceKind
 from monitoring.hindsight import FINDS, FOLLOWS, PLANNED, REPAIR, Fate, judged
 from pipeline.calendar import month_after
 from pipeline.simulator.scenarios import EventKind

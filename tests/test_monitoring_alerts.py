@@ -18,7 +18,9 @@ from monitoring.alerts import (
     news_of_month,
 )
 from monitoring.causes import Finding, Kind
-from monitoring.decisions import Action, Circumstances, Evidence, EvidenceKind, MonitoringDecision, decide
+from monitoring.decision_rules import Action
+from monitoring.decisions import Circumstances, MonitoringDecision, decide
+from monitoring.evidence import Evidence, EvidenceKind
 from tests.monitored_months import months_after
 
 JUNE, JULY, AUGUST, SEPTEMBER = "2025-06", "2025-07", "2025-08", "2025-09"

@@ -7,16 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.decisions import (
-    Action,
-    Circumstances,
-    DecisionRules,
-    Evidence,
-    EvidenceKind,
-    MonitoringDecision,
-    decide,
-    decision_from_dict,
-)
+from monitoring.decision_rules import Action, DecisionRules
+from monitoring.decisions import Circumstances, MonitoringDecision, decide, decision_from_dict
+from monitoring.evidence import Evidence, EvidenceKind
 from tests.monitored_months import months_after
 
 SERVING = Circumstances(release="r2", can_roll_back=True)

@@ -11,7 +11,7 @@ import pytest
 
 from monitoring.acting import come_back
 from monitoring.changes import months_to_compare
-from monitoring.decisions import Action
+from monitoring.decision_rules import Action
 from monitoring.estimated import Estimate
 from monitoring.figures import read_figures
 from monitoring.month import LOOKS, act_on_month, decide_month, evidence_of, look

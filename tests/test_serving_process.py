@@ -20,7 +20,8 @@ import psutil
 import pytest
 
 from monitoring.acting import carry_out, come_back
-from monitoring.decisions import Action, MonitoringDecision
+from monitoring.decision_rules import Action
+from monitoring.decisions import MonitoringDecision
 from monitoring.watched import WatchedMonth
 from pipeline.candidates import Run
 from pipeline.serving_order import order_champion, order_rule

@@ -1,14 +1,61 @@
-"""Which evidence leads to what, as somebody has set it: their lines in the place of those in `decisions.py`."""
+"""The table of what evidence leads to, and what somebody has set instead of its lines."""
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import IntEnum
 
-from monitoring.decisions import Action, DecisionRules, EvidenceKind, Trigger
+from monitoring.evidence import EvidenceKind
 from pipeline.errors import ChurnError
 from pipeline.settings import Settings
 
 LINE = re.compile(r"(nothing|watch|retrain|roll back|fall back)(?: ([1-9]\d?) of ([1-9]\d?))?")
+
+
+class Action(IntEnum):
+    """What to do, mildest first."""
+
+    NOTHING = 0
+    WATCH = 1
+    RETRAIN = 2
+    ROLL_BACK = 3
+    FALL_BACK = 4
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """`times` or more of the last `months`, the latest among them, lead to `action`."""
+
+    kind: EvidenceKind
+    action: Action
+    times: int = 1
+    months: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionRules:
+    """Which evidence leads to what.
+
+    Money decides what is stopped, and money that was lost decides at once. What was only estimated leads to a new
+    training, which the gate will judge. Customers or scores that only look different are watched: where they cost
+    money, the estimate says so, and a model that knows them already has nothing to learn. Damage to the data is nothing
+    a model can learn away, nor is what callers send: both are watched, and mended at the source.
+    """
+
+    triggers: tuple[Trigger, ...] = (
+        Trigger("realised_loss_beyond_margin", Action.FALL_BACK),
+        Trigger("worse_than_previous_release", Action.ROLL_BACK),
+        Trigger("realised_loss", Action.RETRAIN),
+        Trigger("realised_below_estimate", Action.RETRAIN),
+        Trigger("estimated_loss", Action.RETRAIN, times=2, months=3),
+        Trigger("calibration_drift", Action.RETRAIN, times=2, months=3),
+        Trigger("stale_model", Action.RETRAIN),
+        *(Trigger(kind, Action.WATCH) for kind in ("drift", "score_drift", "estimated_loss", "calibration_drift")),
+        *(Trigger(kind, Action.WATCH) for kind in ("damage", "skew", "volume", "quarantine", "service")),
+    )
+    quiet_months: int = 2
+    rest_months: int = 2
+    most_months_of_a_change: int = 8
 
 
 def rules_of(settings: Settings) -> DecisionRules:

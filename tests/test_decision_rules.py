@@ -2,8 +2,9 @@
 
 import pytest
 
-from monitoring.decision_settings import rules_of
-from monitoring.decisions import Action, Circumstances, DecisionRules, Evidence, Trigger, decide
+from monitoring.decision_rules import Action, DecisionRules, Trigger, rules_of
+from monitoring.decisions import Circumstances, decide
+from monitoring.evidence import Evidence
 from pipeline.errors import ChurnError
 from pipeline.settings import Settings
 
