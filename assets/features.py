@@ -45,7 +45,7 @@ def _feature_sketch(work: Work) -> dg.AssetsDefinition:
         deps=["customer_features"],
         description="Quantiles, shares and correlations of the month's features: what drift is measured on.",
         owners=TEAM_ML,
-        kinds={"duckdb", "json"},
+        kinds={"parquet", "json"},
         code_version=code_version("sketches", "sketching", declared=work.dataset.features, folder=MONITORING),
     )
     def feature_sketch(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
