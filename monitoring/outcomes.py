@@ -39,7 +39,9 @@ class Matured:
         return {RULE: self.scored.rule_probability}
 
     def said_by(self, release: Release) -> FloatArray:
-        """What another release says of the same customers."""
+        """What a release says of the same customers: as it was logged where it scored them, else scored anew."""
+        if (self.outcomes.release == release.id).all():
+            return self.outcomes.probability
         return release.scorer.probability(self.scored.columns, len(self.scored))
 
 

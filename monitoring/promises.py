@@ -111,7 +111,7 @@ def _of_month(
         places = places[is_tested(outcome.outcomes.customer[places].tolist(), key, watched.settings.seed)]
     churned = outcome.outcomes.churned[places].astype(np.float64)
     copies = np.bincount(places)[places].astype(np.float64)
-    return outcome.scored.probability[places], churned, _encoded(release, outcome.scored)[places], copies
+    return outcome.said_by(release)[places], churned, _encoded(release, outcome.scored)[places], copies
 
 
 def _encoded(release: Release, scored: ScoredMonth) -> FloatArray:
