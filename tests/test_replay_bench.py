@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from assets.replay_bench import _against_truth, _estimates
+from assets.replay_bench import _against_expected, _estimates
 
 
 def month(key: str, estimated_of: str, realised: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def test_an_estimate_is_compared_with_what_the_same_release_realised() -> None:
     assert profit["measured"] == pytest.approx(0.04)
 
 
-def test_the_truth_is_compared_with_the_same_months() -> None:
+def test_what_was_to_be_expected_is_compared_with_the_same_months() -> None:
     same = {"release": "b", "roc_auc": {"value": 0.79}, "profit": {"value": 150.0}}
     months = [month("2025-04", "a"), month("2025-05", "b"), month("2025-06", "b", {"2025-04": same, "2025-05": same})]
-    assert _against_truth(months, [500.0, 97.0, 500.0])["measured"] == pytest.approx(0.03)
+    assert _against_expected(months, [500.0, 97.0, 500.0])["measured"] == pytest.approx(0.03)
