@@ -48,14 +48,15 @@ class Work:
 
     def run_of(self, context: dg.AssetExecutionContext) -> Any:
         """The month's run; steps of one Dagster run share the rows that it has read."""
-        from monitoring.month import is_after_a_change
+        from monitoring.month import months_since_change
         from monitoring.watched import WatchedMonth
         from pipeline.candidates import Run  # pandas and scikit-learn: not while definitions load
 
         def made(key: str) -> Run:
-            is_asked_for = context.run.job_name == RETRAIN  # by monitoring, which may have seen a change
-            is_new = is_asked_for and is_after_a_change(WatchedMonth(self.dataset, self.settings, key))
-            return Run(self.dataset, self.settings.model_copy(update={"after_a_change": is_new}), key)
+            if context.run.job_name != RETRAIN:  # which monitoring asks for, because something changed
+                return Run(self.dataset, self.settings, key)
+            months = months_since_change(WatchedMonth(self.dataset, self.settings, key))
+            return Run(self.dataset, self.settings.model_copy(update={"months_since_change": months}), key)
 
         return self._shared(self._runs, context, made)
 

@@ -14,12 +14,12 @@ latest month among them, before it leads to an action. The gravest action wins. 
 - nobody stops watching before `quiet_months` quiet months.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from monitoring.decision_rules import Action, DecisionRules, Trigger
-from monitoring.evidence import CHANGES, Evidence
+from monitoring.evidence import CHANGES, LOSSES, Evidence, EvidenceKind
 from pipeline.calendar import month_after, months_between
 
 
@@ -52,7 +52,7 @@ class MonitoringDecision:
         last_training: the last month that asked for one, None where none did.
         changed: the month that last asked for one because of a change which the release then did not know; None where
             none did.
-        is_after_a_change: whether the training that starts is to learn of it.
+        months_since_change: labelled months of it for the training that starts; 0 where none does, or it is no news.
         quiet_months: how many months running spoke for nothing.
     """
 
@@ -63,7 +63,7 @@ class MonitoringDecision:
     starts_training: bool = False
     last_training: str | None = None
     changed: str | None = None
-    is_after_a_change: bool = False
+    months_since_change: int = 0
     quiet_months: int = 0
 
     def as_dict(self) -> dict[str, Any]:
@@ -101,7 +101,8 @@ def decide(
     gravest = max((action for action, _ in fired.values()), default=Action.NOTHING)
     told = tuple(dict.fromkeys(says for action, reasons in fired.values() if action is gravest for says in reasons))
     action, reasons = _held(gravest, told, previous, now, still_watched=quiet_months < rules.quiet_months)
-    training = _training(month, action, previous, now, rules, shows_change=_shows_change(fired))
+    asking = {trigger.kind for trigger, (act, _) in fired.items() if act >= Action.RETRAIN}
+    training = _training(month, asking, previous, now, rules, wanted=action >= Action.RETRAIN)
     if training.more and action < Action.RETRAIN:
         action, reasons = Action.RETRAIN, (*told, training.more)
     if action is Action.RETRAIN and not training.starts and previous is not None:
@@ -114,7 +115,7 @@ def decide(
         starts_training=training.starts,
         last_training=month if training.starts else previous.last_training if previous else None,
         changed=training.changed,
-        is_after_a_change=training.is_after_a_change,
+        months_since_change=training.months_since_change,
         quiet_months=quiet_months,
     )
 
@@ -126,31 +127,33 @@ class _Training:
     Args:
         more: why it does where nothing but more knowledge of a change asks for it.
         changed: the month of the last change.
+        months_since_change: how many labelled months there are of it to learn from; 0 where it is no news.
     """
 
     starts: bool
     more: str
     changed: str | None
-    is_after_a_change: bool
+    months_since_change: int
 
 
 def _training(
     month: str,
-    action: Action,
+    asking: Set[EvidenceKind],
     previous: MonitoringDecision | None,
     now: Circumstances,
     rules: DecisionRules,
     *,
-    shows_change: bool,
+    wanted: bool,
 ) -> _Training:
+    """Where a training is `wanted`, because of the evidence that is `asking` for it or of what was decided before."""
     changed, rested = previous.changed if previous else None, _has_rested(month, previous, now, rules)
     more = _more_is_known(month, changed, now, rules)
-    starts = bool(more) or (action >= Action.RETRAIN and rested)
-    # what speaks against a release that is older than the last change, or has had no time to show, is no other change
-    is_same = _months_known(month, changed, rules) > 0 and (now.trained < str(changed) or not rested)
-    if starts and shows_change and not is_same:
+    starts = bool(more) or (wanted and rested)
+    # while a change is being learned, only a loss that a release of since then had time to show speaks for another one
+    is_another = bool(asking & LOSSES) and now.trained >= str(changed) and rested
+    if starts and asking & CHANGES and (is_another or not _months_known(month, changed, rules)):
         changed = month
-    return _Training(starts, more, changed, starts and _months_known(month, changed, rules) > 0)
+    return _Training(starts, more, changed, _months_known(month, changed, rules) if starts else 0)
 
 
 def _fired(
@@ -194,10 +197,6 @@ def _has_rested(month: str, previous: MonitoringDecision | None, now: Circumstan
     if last is None:
         return True
     return now.was_refused or month > month_after(last, rules.rest_months)
-
-
-def _shows_change(fired: Mapping[Trigger, tuple[Action, tuple[str, ...]]]) -> bool:
-    return any(trigger.kind in CHANGES and action >= Action.RETRAIN for trigger, (action, _) in fired.items())
 
 
 def _months_known(month: str, changed: str | None, rules: DecisionRules) -> int:

@@ -20,9 +20,9 @@ EvidenceKind = Literal[
     "stale_model",
     "service",
 ]
-CHANGES: frozenset[EvidenceKind] = frozenset(
-    {"estimated_loss", "realised_loss", "realised_loss_beyond_margin", "realised_below_estimate", "calibration_drift"}
-)
+LOSSES: frozenset[EvidenceKind] = frozenset({"realised_loss", "realised_loss_beyond_margin", "realised_below_estimate"})
+"""What labels have shown."""
+CHANGES: frozenset[EvidenceKind] = LOSSES | {"estimated_loss", "calibration_drift"}
 """What speaks for a world that has changed: a training because of it must learn from what is new."""
 
 

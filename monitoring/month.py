@@ -165,10 +165,10 @@ def _kept(watched: WatchedMonth) -> dict[str, Any]:
     return stored
 
 
-def is_after_a_change(watched: WatchedMonth) -> bool:
-    """Whether the month's training must learn from what is new; not where it is routine."""
+def months_since_change(watched: WatchedMonth) -> int:
+    """How many labelled months of what changed the month's training has to learn from; 0 where it is routine."""
     stored = read_figures(watched.lake, "decisions", watched.key)
-    return stored is not None and decision_from_dict(stored["decision"]).is_after_a_change
+    return decision_from_dict(stored["decision"]).months_since_change if stored else 0
 
 
 def _without_release(watched: WatchedMonth) -> list[Evidence]:

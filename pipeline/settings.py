@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     training_months: int = Field(default=18, ge=1, description="snapshots that a model is fitted on at most")
     test_months: int = Field(default=3, ge=1, description="newest labelled snapshots, read once, for the gate")
     calibration_months: int = Field(default=2, ge=1, description="snapshots between training and test, for calibration")
-    after_a_change: bool = Field(default=False, description="whether a training must learn from the newest month")
+    months_since_change: int = Field(default=0, ge=0, description="labelled months since something changed; 0 for none")
     training_rows: int = Field(default=120_000, ge=1_000, description="rows that a model is fitted on at most")
     search_candidates: int = Field(default=4, ge=1, description="hyperparameter settings tried for each model")
     search_rows: int = Field(default=30_000, ge=1_000, description="rows that each of them is tried on at most")

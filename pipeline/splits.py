@@ -59,7 +59,7 @@ def split_of(dataset: Dataset, lake: Lake, run_key: str, settings: Settings) -> 
     """
     if isinstance(dataset.calendar, SingleSnapshot):
         return _with_both_outcomes(by_customer(labelled_rows(dataset, lake, dataset.calendar.keys()), settings.seed))
-    if settings.after_a_change and (dealt := _newest_dealt(dataset, lake, run_key, settings)) is not None:
+    if settings.months_since_change and (dealt := _newest_dealt(dataset, lake, run_key, settings)) is not None:
         return dealt
     months = split_months(dataset, run_key, settings)
     train = labelled_rows(dataset, lake, months.train, only=without_called)

@@ -30,8 +30,7 @@ TRUSTED_TYPES: tuple[str, ...] = (  # what MLflow's copy of a model may contain 
 )
 CALIBRATION_FOLD = 5  # where there is no time, one row in so many is kept for the calibration
 HALF = 0.5
-SHORTER_MONTHS = (6, 3, 2)  # histories that are tried, the newest month included, where what is new must be learned,
-BEST_SETTINGS = 2  # each with the settings that did best; the smaller trees are often better on few months
+BEST_SETTINGS = 2  # of a search, tried again where few months are learned from: smaller trees are often better then
 
 
 @dataclass(frozen=True)
@@ -70,36 +69,58 @@ def fit_rung(name: RungName, dataset: Dataset, split: Split, settings: Settings)
 def _fit_what_is_new(
     name: RungName, dataset: Dataset, split: Split, search: Sequence[Mapping[str, Any]], settings: Settings
 ) -> FittedRung:
-    """Fit with as much of the past as says the newest month best, together with settings that did well on all of it."""
-    months = len(split.snapshots)
-    lengths = sorted({months, *(fewer for fewer in SHORTER_MONTHS if fewer < months)})
-    grid = [(length, each["parameters"]) for each in search[:BEST_SETTINGS] for length in lengths]
-    losses = [
-        _log_loss_outside(name, dataset, _newest(split, length), parameters, settings) for length, parameters in grid
-    ]
-    tried = [
-        {"parameters": {**parameters, "months": length}, "log_loss": loss}
-        for (length, parameters), loss in zip(grid, losses, strict=True)
-    ]
-    length, parameters = grid[int(np.argmin(losses))]
-    return replace(fit_with(name, dataset, _newest(split, length), parameters, settings), search=(*search, *tried))
+    """Fit with the months since the change and the one before, unless the whole past says the newest month better.
+
+    Both are asked about half of the customers of the newest month, whom they have not seen.
+    """
+    rows, others = next(_halves(split.calibration, split.train))
+    asked = split.calibration[rows].reset_index(drop=True)
+    months, tried = settings.months_since_change + 1, list[_Tried]()
+    for count in (months, len(split.snapshots)):
+        for each in search[:BEST_SETTINGS]:
+            part = _newest(Split(others, asked, asked), count)
+            fitted = fit_with(name, dataset, part, each["parameters"], settings)
+            tried.append(_Tried(count, each["parameters"], _losses(fitted, asked)))
+    since, whole = (
+        min(part, key=lambda each: each.log_loss) for part in (tried[:BEST_SETTINGS], tried[BEST_SETTINGS:])
+    )
+    kept = whole if _is_lower(whole.losses, since.losses, asked["customer_id"]) else since
+    fitted = fit_with(name, dataset, _newest(split, kept.months), kept.parameters, settings)
+    return replace(fitted, search=(*search, *(each.as_dict() for each in tried)))
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """A length of history and settings, and the log loss of each row that was asked about."""
+
+    months: int
+    parameters: Mapping[str, Any]
+    losses: FloatArray
+
+    @property
+    def log_loss(self) -> float:
+        """Over all rows."""
+        return float(self.losses.mean())
+
+    def as_dict(self) -> dict[str, Any]:
+        """As every candidate of a search is kept."""
+        return {"parameters": {**self.parameters, "months": self.months}, "log_loss": self.log_loss}
+
+
+def _is_lower(losses: FloatArray, others: FloatArray, customers: "pd.Series[str]") -> bool:
+    """By more than a standard error of the difference; copies of a customer come and go together."""
+    apart = np.bincount(pd.factorize(customers)[0], losses - others)
+    return bool(apart.sum() < -np.sqrt((apart**2).sum()))
+
+
+def _losses(fitted: FittedRung, rows: pd.DataFrame) -> FloatArray:
+    return log_losses(rows["churned"].to_numpy(dtype=np.float64), fitted.scorer.probability(rows, len(rows)))
 
 
 def _newest(split: Split, months: int) -> Split:
     """The split with the newest months only of its training part."""
     kept = split.train["snapshot"].isin(split.snapshots[-months:])
     return replace(split, train=split.train[kept].reset_index(drop=True))
-
-
-def _log_loss_outside(
-    name: RungName, dataset: Dataset, split: Split, parameters: Mapping[str, Any], settings: Settings
-) -> float:
-    """Of a model that has not seen half of the customers of the calibration rows, on these."""
-    rows, others = next(_halves(split.calibration, split.train))
-    later = split.calibration[rows].reset_index(drop=True)
-    fit = fit_with(name, dataset, Split(others, later, later), parameters, settings)
-    p = fit.scorer.probability(later, len(later))
-    return float(log_losses(later["churned"].to_numpy(dtype=np.float64), p).mean())
 
 
 def fit_with(

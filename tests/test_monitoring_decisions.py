@@ -119,7 +119,7 @@ def test_a_change_is_learned_again_when_twice_as_much_of_it_is_known() -> None:
     decisions = lived(months, set(months), LOST)
     started = [decision.month for decision in decisions if decision.starts_training]
     assert started == ["2025-03", "2025-04", "2025-06", "2025-10"]  # with one, two, four and eight months of it
-    assert [decision.month for decision in decisions if decision.is_after_a_change] == started
+    assert [each.months_since_change for each in decisions if each.starts_training] == [1, 2, 4, 8]
     assert {decision.changed for decision in decisions} == {"2025-03"}
     assert decisions[1].reasons == ("2 months of what changed in 2025-03 are known, and 2025-03-a learned of 1",)
 
@@ -142,9 +142,16 @@ def test_what_speaks_against_a_release_that_had_time_to_show_is_another_change()
     assert [each.changed for each in decisions[-2:]] == ["2025-03", "2025-09"]
 
 
+def test_while_a_change_is_learned_only_a_loss_speaks_for_another() -> None:
+    months = months_after("2025-03", 7)
+    for kind, changed in (("calibration_drift", "2025-03"), ("realised_below_estimate", "2025-09")):
+        later = [Evidence(month, kind, "it strays", "2025-06-a") for month in months[-2:]]
+        assert lived(months, set(months), LOST, *later)[-1].changed == changed
+
+
 def test_a_training_by_plan_learns_from_all_months_alike() -> None:
     decision = after("2025-03", seen("2025-03", "stale_model"))
-    assert (decision.starts_training, decision.is_after_a_change, decision.changed) == (True, False, None)
+    assert (decision.starts_training, decision.months_since_change, decision.changed) == (True, 0, None)
 
 
 def test_a_training_that_the_gate_refused_is_tried_again_as_long_as_the_evidence_lasts() -> None:
@@ -187,7 +194,7 @@ def test_whatever_happens_trainings_keep_their_distance_and_actions_their_reason
     decisions = played(dict(zip(months, map(sorted, history), strict=True)), months)
     trained = [place for place, decision in enumerate(decisions) if decision.starts_training]
     for earlier, later in pairwise(trained):
-        assert later - earlier > DecisionRules().rest_months or decisions[later].is_after_a_change
+        assert later - earlier > DecisionRules().rest_months or decisions[later].months_since_change
     assert all(decision.reasons for decision in decisions if decision.action > Action.NOTHING)
     fallen = next((place for place, decision in enumerate(decisions) if decision.action is Action.FALL_BACK), None)
     if fallen is not None:

@@ -134,7 +134,7 @@ def test_a_split_by_time_reads_each_month_into_its_part(lake: Lake) -> None:
     ]
 
 
-WHAT_IS_NEW = Settings(after_a_change=True)
+WHAT_IS_NEW = Settings(months_since_change=1)
 
 
 def test_what_is_new_is_learned_from_half_of_the_newest_customers_and_tested_on_the_others(lake: Lake) -> None:

@@ -24,7 +24,17 @@ from pipeline.rule import fitted_rule
 from pipeline.scoring import RuleScorer, RungName, log_odds, model_bytes, scorer_from_bytes, sigmoid
 from pipeline.settings import Settings
 from pipeline.splits import Split
-from pipeline.training import TRUSTED_TYPES, FittedRung, _halves, calibrated, cross_validated, fit_rung, fit_with
+from pipeline.training import (
+    TRUSTED_TYPES,
+    FittedRung,
+    _halves,
+    _is_lower,
+    _newest,
+    calibrated,
+    cross_validated,
+    fit_rung,
+    fit_with,
+)
 from tests.made_up_customers import (
     DATASET,
     FIELDS,
@@ -159,16 +169,39 @@ def shared_split() -> Split:
     return Split(pd.concat([*old, learned], ignore_index=True), learned, tested, is_shared=True)
 
 
+AFTER_A_CHANGE = SMALL.model_copy(update={"months_since_change": 1, "search_candidates": 2})
+
+
 @pytest.mark.parametrize("name", MODELS)
-def test_after_a_change_the_history_that_says_the_newest_month_best_is_kept(name: RungName) -> None:
+def test_after_a_change_the_month_since_and_the_one_before_are_learned_from(name: RungName) -> None:
     split = shared_split()
-    found = fit_rung(name, DATASET, split, SMALL)
-    losses = {tried["parameters"].get("months"): tried["log_loss"] for tried in found.search}
-    assert set(losses) - {None} == {4, 3, 2}
-    assert losses[2] < losses[4]  # half of what it learns from is new, not a quarter
+    found = fit_rung(name, DATASET, split, AFTER_A_CHANGE)
+    losses = [(tried["parameters"]["months"], tried["log_loss"]) for tried in found.search[2:]]
+    assert [months for months, _ in losses] == [2, 2, 4, 4]
+    assert min(loss for _, loss in losses[:2]) < min(loss for _, loss in losses[2:])
     everything = fit_with(name, DATASET, split, found.parameters, SMALL)
     said, wider = (log_loss(split.test, fit.scorer.probability(split.test, 1_500)) for fit in (found, everything))
     assert said < wider
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_where_nothing_has_changed_the_whole_past_is_learned_from(name: RungName) -> None:
+    months = [customers(2_000, seed, f"2024-{seed:02d}") for seed in range(1, 9)]
+    few = customers(600, 9, "2024-09")
+    train = pd.concat([*months, few], ignore_index=True)
+    split = Split(train, few, customers(600, 10, "2024-09"), is_shared=True)
+    narrow = [month.iloc[:0] for month in months[:-1]] + [months[-1].iloc[:100]]
+    tiny = replace(split, train=pd.concat([*months[:-1], narrow[-1], few], ignore_index=True))
+    found = fit_rung(name, DATASET, tiny, AFTER_A_CHANGE)
+    wide, since = (fit_with(name, DATASET, part, found.parameters, SMALL) for part in (tiny, _newest(tiny, 2)))
+    assert model_bytes(found.scorer) == model_bytes(wide.scorer) != model_bytes(since.scorer)
+
+
+@pytest.mark.parametrize(("shift", "is_lower"), [(0.0, False), (-0.01, False), (-0.2, True), (0.2, False)])
+def test_a_loss_is_lower_only_by_more_than_a_standard_error(shift: float, is_lower: bool) -> None:
+    noise = np.random.default_rng(1).normal(0, 1, 100)  # a standard error of 0.1
+    names = pd.Series([f"c{i}" for i in range(100)])
+    assert _is_lower(noise - noise.mean() + shift, np.zeros(100), names) == is_lower
 
 
 @pytest.mark.parametrize("name", MODELS)
