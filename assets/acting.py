@@ -8,8 +8,7 @@ import dagster as dg
 from assets.alarms import tell
 from assets.jobs import LIFE_CYCLE
 from assets.monitoring import DECISION, WATCHERS
-from assets.run import PARTITION
-from assets.work import RETRAIN, Work, now
+from assets.work import PARTITION, RETRAIN, Work, now
 from pipeline.calendar import Monthly
 from pipeline.settings import Settings
 

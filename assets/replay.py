@@ -18,8 +18,8 @@ from upath import UPath
 from assets.acting import act
 from assets.instance import open_instance, prepare_instance, quietly
 from assets.jobs import CLOSE_MONTH, HISTORY
-from assets.run import PARTITION, RANGE_END, RANGE_START, Progress, bury_the_dead, execute
-from assets.work import RETRAIN
+from assets.run import RANGE_END, RANGE_START, Progress, bury_the_dead, execute
+from assets.work import PARTITION, RETRAIN
 from pipeline.calendar import Monthly, month_after
 from pipeline.declaration import Dataset
 from pipeline.errors import ChurnError

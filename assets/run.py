@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from assets.failures import Failures
 from assets.instance import open_instance, prepare_instance, quietly
+from assets.work import PARTITION
 from pipeline.calendar import Monthly, require_key
 from pipeline.declaration import Dataset
 from pipeline.lake import Lake, lake_of
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-PARTITION, PROCESS = "dagster/partition", "churn/process"
+PROCESS = "churn/process"
 ERRORS_ONLY = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}  # every event is in the instance anyway
 Progress = Callable[[str, int, int], None]
 

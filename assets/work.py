@@ -14,6 +14,7 @@ from pipeline.lake import Lake, lake_of
 from pipeline.settings import Settings
 
 THIRD_AT_SIX = "0 6 3 * *"  # a day after the schedule
+PARTITION = "dagster/partition"  # the tag of a run that says which month it is of
 RETRAIN = "retrain"  # the job that monitoring starts: it learns from the newest months
 TEAM_DATA, TEAM_ML, TEAM_RETENTION = ["team:data"], ["team:ml"], ["team:retention"]
 

@@ -14,8 +14,7 @@ from assets.alarms import open_alerts
 from assets.definitions import build_definitions
 from assets.jobs import LIFE_CYCLE
 from assets.monitoring import DECISION
-from assets.run import PARTITION
-from assets.work import RETRAIN, Work
+from assets.work import PARTITION, RETRAIN, Work
 from pipeline.lake import write_json
 from pipeline.serving_order import read_order
 from pipeline.settings import Settings

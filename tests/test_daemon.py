@@ -13,8 +13,8 @@ import pytest
 from assets.instance import child_environment, open_instance, prepare_instance
 from assets.jobs import CLOSE_MONTH, HISTORY
 from assets.replay import QUICK, Stage
-from assets.run import PARTITION, RANGE_END, RANGE_START
-from assets.work import RETRAIN
+from assets.run import RANGE_END, RANGE_START
+from assets.work import PARTITION, RETRAIN
 from pipeline.datasets.registry import load_dataset
 from pipeline.pointer import read_pointer
 from pipeline.settings import Settings

@@ -14,7 +14,8 @@ from pydantic import SecretStr
 from assets.event_log import OpenSqliteEventLog
 from assets.failures import Failures, reason
 from assets.instance import open_instance, prepare_instance, quietly
-from assets.run import PARTITION, execute, missing_history
+from assets.run import execute, missing_history
+from assets.work import PARTITION
 from pipeline.errors import ChurnError, SourceError
 from pipeline.lake import Lake, lake_of
 from pipeline.settings import Settings
