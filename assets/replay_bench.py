@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from assets.replay import replay
+from monitoring.evidence import LOSSES
 from pipeline.datasets.registry import load_dataset
 from pipeline.replay_outcome import PIPELINE
 from pipeline.settings import Settings
@@ -74,8 +75,8 @@ def _goals_of(name: str, outcome: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _found_at_once(months: Sequence[Mapping[str, Any]], happened: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Months between the first whose labels could show the event and the first in which results did show it."""
     place = next(event["place"] for event in happened if event["kind"] == "reasons")
-    kinds = ("realised_below_estimate", "realised_loss", "realised_loss_beyond_margin", "calibration_drift")
-    seen = [i for i, month in enumerate(months, 1) if any(each["kind"] in kinds for each in month["evidence"])]
+    shown = LOSSES | {"calibration_drift"}
+    seen = [i for i, month in enumerate(months, 1) if any(each["kind"] in shown for each in month["evidence"])]
     late = min((i - place for i in seen if i >= place), default=len(months))
     return [_goal("competitor: months until realised performance shows it, from the first that could", late, 0.0)]
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from monitoring.evidence import CHANGES
+
 REACH_MONTHS = 3
 MONTHS_A_YEAR = 12
 REPAIR = "repair"
@@ -21,16 +23,7 @@ OF_THE_MONTH = frozenset({REPAIR, "volume", "quarantine"})  # seen in the tables
 
 _DATA = frozenset({REPAIR, "damage", "volume", "quarantine", "skew"})
 _CUSTOMERS = frozenset({"drift", "score_drift"})
-_RESULTS = frozenset(
-    {
-        "estimated_loss",
-        "realised_loss",
-        "realised_loss_beyond_margin",
-        "realised_below_estimate",
-        "worse_than_previous_release",
-        "calibration_drift",
-    }
-)
+_RESULTS = CHANGES | {"worse_than_previous_release"}
 FINDS: Mapping[str, frozenset[str]] = {
     "feed": _DATA | {"drift"},
     "prices": _CUSTOMERS | _RESULTS,
