@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from monitoring.estimated import Estimate, Labelled, Unlabelled, pape
+from monitoring.estimated import WEIGHED_ROWS, Estimate, Labelled, Unlabelled, pape
 from monitoring.evidence import Evidence
 from monitoring.figures import intervals_as_dict
 from monitoring.outcomes import matured_outcomes
@@ -109,9 +109,11 @@ def _of_month(
     places = honest_rows(outcome.outcomes)
     if is_dealt:
         places = places[is_tested(outcome.outcomes.customer[places].tolist(), key, watched.settings.seed)]
+    places = places[:: max(1, len(places) // WEIGHED_ROWS)]  # as many as are weighed in all: the others cost time only
     churned = outcome.outcomes.churned[places].astype(np.float64)
     copies = np.bincount(places)[places].astype(np.float64)
-    return outcome.said_by(release)[places], churned, _encoded(release, outcome.scored)[places], copies
+    some = ScoredMonth(key, outcome.scored.features.take(places), release)
+    return outcome.said_by(release)[places], churned, _encoded(release, some), copies
 
 
 def _encoded(release: Release, scored: ScoredMonth) -> FloatArray:
