@@ -121,16 +121,23 @@ def measure_all(*, telco: bool = True, production: bool = True, retail: Retail =
 
 
 def _measure_production(retail: Path | None) -> None:
-    from assets.bench_monitoring import monitor_goals
+    from assets.bench_monitoring import cost_goals, estimate_goals, monitor_goals
     from assets.readme import of_production, write_section
-    from assets.replay_bench import replay_goals
+    from assets.replay_bench import replay_goals, speed_goals
     from assets.terminal import progress_bar
 
-    with progress_bar(is_quiet=False) as progress:
-        replays = replay_goals(with_dataset(None), progress=progress)
-    with progress_bar(is_quiet=False) as progress:
-        rules = monitor_goals(retail, is_quick=False, progress=progress)
-    write_section("production", of_production(replays, rules))
+    measures: dict[str, Callable[[Any], dict[str, Any]]] = {
+        "speed": lambda progress: speed_goals(with_dataset(None), progress=progress),
+        "monitoring-cost": lambda progress: cost_goals(with_dataset("simulated"), progress=progress),
+        "replay": lambda progress: replay_goals(with_dataset(None), progress=progress),
+        "monitors": lambda progress: monitor_goals(retail, is_quick=False, progress=progress),
+        "estimates": lambda progress: estimate_goals(is_quick=False, progress=progress),
+    }
+    measured = {}
+    for name, measure in measures.items():
+        with progress_bar(is_quiet=False) as progress:
+            measured[f"churn bench {name}"] = measure(progress)
+    write_section("production", of_production(measured))
 
 
 def _told(measure: Callable[[], dict[str, Any]], as_json: bool, table: RenderableType | None = None) -> None:

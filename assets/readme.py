@@ -13,6 +13,7 @@ from pipeline.errors import ChurnError
 from pipeline.lake import write_atomically
 
 DRIFT_SIZE = 10_000
+MOST_GOALS = 20  # of one command that stand in the table of goals; of one with more it says how many are met
 README = Path(__file__).resolve().parents[1] / "README.md"
 
 
@@ -34,8 +35,13 @@ def results(summaries: Sequence[Mapping[str, Any]], goals: Mapping[str, Mapping[
     return "\n\n".join([*(_of_dataset(summary) for summary in summaries), _goals(goals)])
 
 
-def of_production(replays: Mapping[str, Any], rules: Mapping[str, Any]) -> str:
-    """What replayed months came to, and how drift rules did on the same made-up months, each with its goals."""
+def of_production(measured: Mapping[str, Mapping[str, Any]]) -> str:
+    """What replayed months came to, and how drift rules did on the same made-up months, each with its goals.
+
+    Args:
+        measured: by command, what it measured; those of `churn bench replay` and `churn bench monitors` among them.
+    """
+    replays, rules = measured["churn bench replay"], measured["churn bench monitors"]
     head = (
         f"24 months of {replays['customers']:,} customers, seed {replays['seed']}, which nothing was tuned on. "
         "`churn bench replay`"
@@ -56,10 +62,14 @@ def of_production(replays: Mapping[str, Any], rules: Mapping[str, Any]) -> str:
         "|---|---|---|",
         *(_of_rule(row) for row in judged),
     ]
-    goals = _goals({"churn bench replay": replays})
-    met = sum(goal["met"] for goal in rules["goals"])
-    said = f"`churn bench monitors` meets {met} of its {len(rules['goals'])} goals."
-    return "\n".join([head, "", *table, "", goals, "", *drift, "", said])
+    many = {command: found for command, found in measured.items() if len(found["goals"]) > MOST_GOALS}
+    goals = _goals({command: found for command, found in measured.items() if command not in many})
+    said = [f"* `{command}` meets {_met(found)} of its {len(found['goals'])} goals." for command, found in many.items()]
+    return "\n".join([head, "", *table, "", goals, "", *drift, "", *said])
+
+
+def _met(found: Mapping[str, Any]) -> int:
+    return sum(goal["met"] for goal in found["goals"])
 
 
 def _of_scenario(name: str, outcome: Mapping[str, Any]) -> str:
