@@ -126,12 +126,13 @@ def _measure_production(retail: Path | None) -> None:
     from assets.replay_bench import replay_goals, speed_goals
     from assets.terminal import progress_bar
 
+    settings = with_dataset(None)  # once: a replay sets the environment for what it starts
     measures: dict[str, Callable[[Any], dict[str, Any]]] = {
-        "speed": lambda progress: speed_goals(with_dataset(None), progress=progress),
-        "monitoring-cost": lambda progress: cost_goals(with_dataset("simulated"), progress=progress),
-        "replay": lambda progress: replay_goals(with_dataset(None), progress=progress),
+        "replay": lambda progress: replay_goals(settings, progress=progress),
         "monitors": lambda progress: monitor_goals(retail, is_quick=False, progress=progress),
         "estimates": lambda progress: estimate_goals(is_quick=False, progress=progress),
+        "monitoring-cost": lambda progress: cost_goals(settings, progress=progress),
+        "speed": lambda progress: speed_goals(settings, progress=progress),
     }
     measured = {}
     for name, measure in measures.items():
