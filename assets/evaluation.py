@@ -35,7 +35,7 @@ def _evaluation(work: Work) -> dg.AssetsDefinition:
 
         run = work.run_of(context)
         found = evaluate_run(run)
-        plots = run.write_plots(found)
+        plots = run.write_plots(found) if run.settings.pages else {}
         recorded_evaluation(run, found, plots)
         pictures = {name: picture(png, name) for name, png in plots.items()}
         judged = {"rungs": rungs_of(found), "verdict": points(found.verdict.reasons)}

@@ -34,7 +34,7 @@ def _customer_features(work: Work) -> dg.AssetsDefinition:
 
         keys = [key for key in context.partition_keys if key in dataset.calendar.snapshots(key)]
         write_features(dataset, work.lake, keys, work.settings.threads)
-        return months(context, work.lake, "features", "customers", keys)
+        return months(context, work, "features", "customers", keys)
 
     return customer_features
 

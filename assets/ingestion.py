@@ -30,6 +30,6 @@ def _raw(work: Work, table: Table) -> dg.AssetsDefinition:
         with tried_again(context):
             for key in context.partition_keys:
                 ingest(work.dataset, table.name, key, work.settings, work.lake)
-        return months(context, work.lake, "raw", table.name, context.partition_keys)
+        return months(context, work, "raw", table.name, context.partition_keys)
 
     return raw

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from pipeline.lake import Lake, Layer
+from pipeline.lake import Layer
 from pipeline.tables import ColumnKind, Table
 
 if TYPE_CHECKING:
+    from assets.work import Work
     from pipeline.evaluation import Evaluation
 
 SHOWN = ("roc_auc", "pr_auc", "log_loss", "brier", "calibration_error", "lift")
@@ -45,11 +46,12 @@ def schema_of(table: Table) -> dg.TableSchema:
 
 
 def months(
-    context: dg.AssetExecutionContext, lake: Lake, layer: Layer, table: str, keys: Sequence[str]
+    context: dg.AssetExecutionContext, work: "Work", layer: Layer, table: str, keys: Sequence[str]
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Rows of every month of the run, and statistics and a preview of the newest one that has a file."""
+    """Rows of every month of the run, and, where pages are wanted, statistics and a preview of the newest."""
     from pipeline.profile import preview, profile, rows_of_file
 
+    lake = work.lake
     written = [key for key in keys if lake.path(layer, table, key).exists()]
     for key in written:
         path = lake.path(layer, table, key)
@@ -57,14 +59,12 @@ def months(
         context.add_asset_metadata(rows, partition_key=key)
     if not written:
         return dg.MaterializeResult(metadata={"note": "no month of this run has such a table"})
-    newest = lake.read(layer, table, written[-1])
-    return dg.MaterializeResult(
-        data_version=dg.DataVersion(lake.digest(layer, table, written)),
-        metadata={
-            f"columns in {written[-1]}": table_of(profile(newest)),
-            f"first rows of {written[-1]}": table_of(preview(newest)),
-        },
-    )
+    shown: dict[str, dg.TableMetadataValue] = {}
+    if work.settings.pages:
+        newest = lake.read(layer, table, written[-1])
+        shown[f"columns in {written[-1]}"] = table_of(profile(newest))
+        shown[f"first rows of {written[-1]}"] = table_of(preview(newest))
+    return dg.MaterializeResult(data_version=dg.DataVersion(lake.digest(layer, table, written)), metadata=shown)
 
 
 def rungs_of(evaluation: "Evaluation") -> dg.TableMetadataValue:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 FOLDER = "replay"
 BEGUN = "begun.json"
 QUICK = {  # without pages and records that nobody reads of months that are played, or messages that alarm somebody
-    "data_docs": False,
+    "pages": False,
     "mlflow": False,
     "webhook_url": None,
     "smtp_url": None,

@@ -43,11 +43,11 @@ def _trusted(work: Work, table: Table) -> dg.AssetsDefinition:
     def trusted(context: dg.AssetExecutionContext) -> Iterator[Result]:
         from pipeline.validation import data_docs, validate
 
-        found = validate(work.dataset, table.name, context.partition_keys, work.lake, with_page=work.settings.data_docs)
+        found = validate(work.dataset, table.name, context.partition_keys, work.lake, with_page=work.settings.pages)
         pages = [_link(page) for page in data_docs(work.dataset, found, work.lake)]
         about = {"months": table_of([_month(month) for month in found]), "data docs": points(pages)}
         context.add_asset_metadata(about)
-        yield months(context, work.lake, "trusted", table.name, context.partition_keys)
+        yield months(context, work, "trusted", table.name, context.partition_keys)
         yield _contract(asset, found)
         yield from (_result(check, asset, found) for check in checks)
 

@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     search_rows: int = Field(default=30_000, ge=1_000, description="rows that each of them is tried on at most")
     bootstrap_rounds: int = Field(default=500, ge=100, description="rounds of the bootstrap behind every interval")
 
-    data_docs: bool = Field(default=True, description="whether a page is written for a month that is validated alone")
+    pages: bool = Field(default=True, description="whether pages, previews and plots are made for people to look at")
     mlflow: bool = Field(default=True, description="whether trainings are recorded in MLflow, for people")
 
     evidence_leads_to: dict[str, str] = Field(
