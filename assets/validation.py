@@ -86,7 +86,7 @@ def _result(check: Check, asset: str, found: Sequence[Validation]) -> dg.AssetCh
         asset_key=asset,
         passed=not failed,
         severity=dg.AssetCheckSeverity.ERROR if check.severity == "blocking" else dg.AssetCheckSeverity.WARN,
-        metadata={"rows or months that broke it": sum(failed.values()), "months": ", ".join(failed)},
+        metadata={"rows or months that broke it": sum(failed.values()), "months": ", ".join(failed)} if failed else {},
     )
 
 
