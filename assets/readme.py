@@ -43,8 +43,8 @@ def of_production(measured: Mapping[str, Mapping[str, Any]]) -> str:
     """
     replays, rules = measured["churn bench replay"], measured["churn bench monitors"]
     head = (
-        f"24 months of {replays['customers']:,} customers, seed {replays['seed']}, which nothing was tuned on. "
-        "`churn bench replay`"
+        f"24 months of {replays['customers']:,} customers, seed {replays['seed']}, after the rules were settled on "
+        "others. `churn bench replay`"
     )
     table = [
         "| scenario | of the best possible | more than never trained again | trainings | false alarms a year | found |",
