@@ -48,11 +48,14 @@ def sensors(work: Work) -> list[dg.SensorDefinition]:
     )
     def carry_out_decision(context: dg.SensorEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         """Tells people, orders who may answer, and starts the training that was asked for."""
+        from monitoring.watched import WatchedMonth
+
         requests, said = list[dg.RunRequest](), list[str]()
         for record in _newest_of_each_month(context):
-            acted = act(_watched(work, record))
+            watched = WatchedMonth(work.dataset, work.settings, str(record.partition_key))
+            acted = act(watched)
             said += acted.said
-            if acted.starts_training and not _is_trained(work, context.instance, record):
+            if acted.starts_training and not (watched.is_trained or _will_be_trained(context.instance, record)):
                 # asked anew by each decision: one whose training failed may be taken again
                 run_key = f"{RETRAIN} {record.partition_key} {record.storage_id}"
                 requests.append(dg.RunRequest(run_key=run_key, partition_key=record.partition_key))
@@ -75,18 +78,12 @@ def _newest_of_each_month(context: dg.SensorEvaluationContext) -> list[dg.EventL
     return sorted(newest.values(), key=lambda record: record.storage_id)
 
 
-def _watched(work: Work, record: dg.EventLogRecord) -> "WatchedMonth":
-    from monitoring.watched import WatchedMonth
-
-    return WatchedMonth(work.dataset, work.settings, str(record.partition_key))
-
-
-def _is_trained(work: Work, instance: dg.DagsterInstance, record: dg.EventLogRecord) -> bool:
-    """Whether the gate has judged the month's candidate, or a run that is not over will have it judged."""
+def _will_be_trained(instance: dg.DagsterInstance, record: dg.EventLogRecord) -> bool:
+    """Whether a run that is not over, or the one that decided, has the month's candidate judged."""
     run = instance.get_run_by_id(record.run_id)
     trains_itself = run is not None and run.job_name == LIFE_CYCLE
     waiting = dg.RunsFilter(job_name=RETRAIN, tags={PARTITION: str(record.partition_key)}, statuses=UNFINISHED)
-    return _watched(work, record).is_trained or trains_itself or bool(instance.get_runs(waiting, limit=1))
+    return trains_itself or bool(instance.get_runs(waiting, limit=1))
 
 
 def act(watched: "WatchedMonth") -> "Acted":

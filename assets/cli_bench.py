@@ -43,11 +43,11 @@ def serving(*, dataset: DatasetName = None, as_json: AsJson = False) -> None:
 
 
 @app.command
-def replay(*, customers: int = 10_000, as_json: AsJson = False) -> None:
+def replay(*, customers: int | None = None, as_json: AsJson = False) -> None:
     """Two years of production in three scenarios: what was earned, alarmed and trained.
 
     Args:
-        customers: of each world; with fewer, more is chance.
+        customers: of each world, those of the README by default; with fewer, more is chance.
         as_json: for a machine.
     """
     from assets.replay_bench import replay_goals

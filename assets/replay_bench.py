@@ -19,11 +19,12 @@ QUICK_CUSTOMERS, CUSTOMERS = 5_000, 20_000  # the others as many as the simulate
 Told = Callable[[str, int, int], None]
 
 
-def replay_goals(settings: Settings, *, customers: int = CUSTOMERS, progress: Told) -> dict[str, Any]:
+def replay_goals(settings: Settings, *, customers: int | None = None, progress: Told) -> dict[str, Any]:
     """What each scenario earned, how it was alarmed and trained, beside the goals.
 
     A replay that was begun goes on; one that is whole is read.
     """
+    customers = customers or CUSTOMERS
     found = {name: _played(settings, name, customers, progress) for name in SCENARIOS}
     goals = [goal for name, outcome in found.items() for goal in _goals_of(name, outcome)]
     return {"customers": customers, "seed": SEED, "scenarios": found, "goals": goals}
@@ -88,7 +89,7 @@ def _estimates(months: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     right.
     """
     estimated = {month["month"]: month.get("estimated") for month in months}
-    realised = {snapshot: figures for month in months for snapshot, figures in month["realised"].items()}
+    realised = _realised(months)
     both = [key for key in _scored_as_estimated(months) if estimated[key]]
     apart = {
         name: [realised[key][name]["value"] - estimated[key][name]["value"] for key in both if name in realised[key]]
@@ -102,11 +103,15 @@ def _estimates(months: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def _realised(months: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The figures of each snapshot whose labels are known, as they were last found."""
+    return {snapshot: figures for month in months for snapshot, figures in month["realised"].items()}
+
+
 def _scored_as_estimated(months: Sequence[Mapping[str, Any]]) -> list[str]:
     """The months whose labels are known and whose list is by the release that was estimated."""
     of = {month["month"]: month.get("estimated_of") for month in months}
-    realised = {snapshot: figures for month in months for snapshot, figures in month["realised"].items()}
-    return [key for key, figures in realised.items() if key in of and of[key] in (None, figures["release"])]
+    return [key for key, figures in _realised(months).items() if key in of and of[key] in (None, figures["release"])]
 
 
 def _against_expected(months: Sequence[Mapping[str, Any]], expected: Sequence[float]) -> dict[str, Any]:

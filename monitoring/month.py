@@ -119,7 +119,7 @@ def look(watched: WatchedMonth, kind: Kind) -> Look:
 def decide_month(watched: WatchedMonth, rules: DecisionRules | None = None) -> MonitoringDecision:
     """What follows from everything that was seen in this month and the ones before, kept as the month's decision."""
     rules = rules or rules_of(watched.settings)
-    reach = max(trigger.months for trigger in rules.triggers)
+    reach = max((trigger.months for trigger in rules.triggers), default=1)
     months = [month_after(watched.key, -back) for back in range(reach)]
     evidence = [*_without_release(watched), *(each for month in months for each in evidence_of(watched, month))]
     decision = decide(

@@ -260,7 +260,7 @@ def _clean(value: Any) -> Any:
     """No NUL and no half characters in text, which databases refuse; None for a number that JSON has no word for."""
     if isinstance(value, float):  # most values of a batch are: what they do not need costs as much as the insert
         return value if math.isfinite(value) else None
-    if isinstance(value, str) and not (value.isascii() and "\0" not in value):
+    if isinstance(value, str) and (not value.isascii() or "\0" in value):
         return value.replace("\0", "").encode("utf-8", "replace").decode()
     return value
 

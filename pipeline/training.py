@@ -75,18 +75,17 @@ def _fit_what_is_new(
     """
     rows, others = next(_halves(split.calibration, split.train))
     asked = split.calibration[rows].reset_index(drop=True)
-    months, tried = settings.months_since_change + 1, list[_Tried]()
-    for count in (months, len(split.snapshots)):
-        for each in search[:BEST_SETTINGS]:
-            part = _newest(Split(others, asked, asked), count)
-            fitted = fit_with(name, dataset, part, each["parameters"], settings)
-            tried.append(_Tried(count, each["parameters"], _losses(fitted, asked)))
-    since, whole = (
-        min(part, key=lambda each: each.log_loss) for part in (tried[:BEST_SETTINGS], tried[BEST_SETTINGS:])
-    )
+
+    def tried(months: int) -> list[_Tried]:
+        part, parameters = _newest(Split(others, asked, asked), months), [each["parameters"] for each in search]
+        fits = [fit_with(name, dataset, part, each, settings) for each in parameters[:BEST_SETTINGS]]
+        return [_Tried(months, fit.parameters, _losses(fit, asked)) for fit in fits]
+
+    of_since, of_whole = tried(settings.months_since_change + 1), tried(len(split.snapshots))
+    since, whole = (min(found, key=lambda each: each.log_loss) for found in (of_since, of_whole))
     kept = whole if _is_lower(whole.losses, since.losses, asked["customer_id"]) else since
     fitted = fit_with(name, dataset, _newest(split, kept.months), kept.parameters, settings)
-    return replace(fitted, search=(*search, *(each.as_dict() for each in tried)))
+    return replace(fitted, search=(*search, *(each.as_dict() for each in (*of_since, *of_whole))))
 
 
 @dataclass(frozen=True)
@@ -131,15 +130,26 @@ def fit_with(
     names, later = [field.name for field in fields], split.calibration
     with one_core():
         fitted = _fitted(name, fields, train, parameters, settings.seed)
-        raw = None
-        if split.is_shared:
-            raw = np.empty(len(later))
-            for rows, others in _halves(later, train):
-                half = _fitted(name, fields, others, parameters, settings.seed)
-                raw[rows] = half.decision_function(later.loc[rows, names])
+        raw = _said_from_outside(name, fields, train, later, parameters, settings.seed) if split.is_shared else None
         wrapped, calibration = calibrated(fitted, names, later, raw)
         scorer = _exported(name, fitted, fields, train, calibration)
     return FittedRung(name, scorer, wrapped, parameters)
+
+
+def _said_from_outside(
+    name: RungName,
+    fields: tuple[Field, ...],
+    train: pd.DataFrame,
+    rows: pd.DataFrame,
+    parameters: Mapping[str, Any],
+    seed: int,
+) -> FloatArray:
+    """Log-odds of rows that are among the training ones, by models that have not seen their customers."""
+    raw = np.empty(len(rows))
+    for theirs, others in _halves(rows, train):
+        half = _fitted(name, fields, others, parameters, seed)
+        raw[theirs] = half.decision_function(rows.loc[theirs, [field.name for field in fields]])
+    return raw
 
 
 def _halves(rows: pd.DataFrame, train: pd.DataFrame) -> Iterator[tuple[NDArray[np.bool_], pd.DataFrame]]:

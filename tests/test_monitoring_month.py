@@ -11,7 +11,7 @@ import pytest
 
 from monitoring.acting import come_back
 from monitoring.changes import months_to_compare
-from monitoring.decision_rules import Action
+from monitoring.decision_rules import Action, DecisionRules
 from monitoring.estimated import Estimate
 from monitoring.figures import read_figures
 from monitoring.month import LOOKS, act_on_month, decide_month, evidence_of, look
@@ -70,6 +70,12 @@ def test_without_a_release_a_training_is_asked_for(company: Settings) -> None:
     decision = seen(company)
     assert (decision.action, decision.starts_training) == (Action.RETRAIN, True)
     assert decision.reasons == ("2024-08: there is no release yet",)
+
+
+def test_where_nothing_is_to_follow_from_anything_nothing_does(company: Settings) -> None:
+    kinds = {trigger.kind: "nothing" for trigger in DecisionRules().triggers}
+    decision = seen(company.model_copy(update={"evidence_leads_to": kinds}))
+    assert (decision.action, decision.starts_training) == (Action.NOTHING, False)
 
 
 def test_a_unit_that_changed_is_damage_which_is_watched_and_not_learned(company: Settings) -> None:

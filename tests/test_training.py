@@ -185,6 +185,12 @@ def test_after_a_change_the_month_since_and_the_one_before_are_learned_from(name
 
 
 @pytest.mark.parametrize("name", MODELS)
+def test_after_a_change_one_candidate_is_enough(name: RungName) -> None:
+    found = fit_rung(name, DATASET, shared_split(), AFTER_A_CHANGE.model_copy(update={"search_candidates": 1}))
+    assert [tried["parameters"].get("months") for tried in found.search] == [None, 2, 4]
+
+
+@pytest.mark.parametrize("name", MODELS)
 def test_where_nothing_has_changed_the_whole_past_is_learned_from(name: RungName) -> None:
     months = [customers(2_000, seed, f"2024-{seed:02d}") for seed in range(1, 9)]
     few = customers(600, 9, "2024-09")
