@@ -40,11 +40,12 @@ def build_definitions(dataset: Dataset, settings: Settings) -> dg.Definitions:
     """Definitions for one dataset; tests and the command line call it with their own."""
     _accept_vendor_warnings()
     work = Work(dataset, settings)
+    known = jobs(work)
     return dg.Definitions(
         assets=[asset for module in MODULES for asset in module.assets(work)],
-        jobs=jobs(work),
+        jobs=known,
         schedules=[*schedules(work), service.schedule()],
-        sensors=[*alert_sensors.sensors(work), *acting.sensors(work), automation()],
+        sensors=[*alert_sensors.sensors(work), *acting.sensors(work, known), automation()],
         executor=dg.in_process_executor,  # a process per step would import everything again, at several seconds each
     )
 

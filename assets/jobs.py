@@ -9,7 +9,7 @@ from assets.work import RETRAIN, Work
 from pipeline.calendar import Monthly, month_after
 from pipeline.simulator.scenarios import scenario_of
 
-HISTORY, LIFE_CYCLE, CLOSE_MONTH = "history", "life_cycle", "close_month"
+HISTORY, LIFE_CYCLE, CLOSE_MONTH, BATCH = "history", "life_cycle", "close_month", "batch"
 DATA, NEW = ("ingestion", "validation", "features"), ("training", "evaluation", "release", "batch")
 ALONE = {"churn/promotes": "true"}  # runs with this tag wait for each other: two months must never promote at once
 SECOND_AT_SIX = "0 6 2 * *"  # late rows of the month's last day have arrived by then
@@ -32,7 +32,7 @@ JOBS = {
     "train": Job(("training",)),
     "evaluate": Job(("evaluation",)),
     "release": Job(("release", "serving"), promotes=True),
-    "batch": Job(("batch",)),
+    BATCH: Job(("batch",)),
     "monitor": Job(("monitoring",), only_for="months"),
     HISTORY: Job(DATA, "Tables, features and labels of many months in one run."),
     LIFE_CYCLE: Job((*DATA, "monitoring", *NEW, "serving"), "Everything, for one month.", promotes=True),

@@ -3,9 +3,7 @@
 import dagster as dg
 
 from assets.metadata import points
-from assets.monitoring import DECISION
 from assets.work import TEAM_ML, Work, now
-from pipeline.calendar import Monthly
 from pipeline.code_version import code_version
 
 
@@ -14,7 +12,7 @@ def assets(work: Work) -> list[dg.AssetsDefinition]:
 
     @work.asset(
         "release",
-        deps=["promotion_decision", *_looked_at(work)],
+        deps=["promotion_decision"],
         description="The release that answers: the candidate if the gate let it pass, else the one before.",
         owners=TEAM_ML,
         kinds={"json", "mlflow"},
@@ -34,11 +32,3 @@ def assets(work: Work) -> list[dg.AssetsDefinition]:
         return dg.MaterializeResult(metadata=about | standing(run))
 
     return [current_release]
-
-
-def _looked_at(work: Work) -> list[str]:
-    """An order only, for a run that has both: a month's looks are at the release that answered in it, not at the next.
-
-    It waits for the decision, whatever that says. A training on its own, and a call list, wait for no monitoring.
-    """
-    return [DECISION] if isinstance(work.dataset.calendar, Monthly) else []

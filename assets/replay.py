@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from upath import UPath
 
-from assets.acting import act
+from assets.acting import act, must_list_again
 from assets.instance import open_instance, prepare_instance, quietly
-from assets.jobs import CLOSE_MONTH, HISTORY
+from assets.jobs import BATCH, CLOSE_MONTH, HISTORY
 from assets.run import RANGE_END, RANGE_START, Progress, bury_the_dead, execute
 from assets.work import PARTITION, RETRAIN
 from pipeline.calendar import Monthly, month_after
@@ -110,7 +110,7 @@ class Stage:
         from assets.definitions import build_definitions
 
         definitions = build_definitions(self.dataset, self.settings)
-        return {name: definitions.resolve_job_def(name) for name in (HISTORY, CLOSE_MONTH, RETRAIN)}
+        return {name: definitions.resolve_job_def(name) for name in (HISTORY, CLOSE_MONTH, RETRAIN, BATCH)}
 
     @cached_property
     def clerk(self) -> Any:
@@ -217,8 +217,12 @@ class Stage:
     def _close(self, key: str) -> None:
         """The month's run, and what monitoring then asks for."""
         self._run(CLOSE_MONTH, {PARTITION: key})
-        if act(self._watched(key)).starts_training:
+        watched = self._watched(key)
+        acted = act(watched)
+        if acted.starts_training:  # which makes the list again
             self._run(RETRAIN, {PARTITION: key})
+        elif must_list_again(watched, acted):
+            self._run(BATCH, {PARTITION: key})
 
     def _called(self, key: str) -> Any:
         """The numbers of the customers whom the list of a month ordered to call."""

@@ -53,7 +53,8 @@ def _come_back(watched: WatchedMonth, decision: MonitoringDecision, why: str, re
 
 
 def _fall_back(watched: WatchedMonth, decision: MonitoringDecision, why: str, release: str) -> tuple[str, ...]:
-    if watched.release is not None and watched.release.id != release:
+    now = watched.answers_now
+    if now is not None and now.id != release:
         return (f"{release} does not answer any more: nothing to stop",)
     order = order_rule(watched.root, why, month=decision.month, generation=generation_of(watched.releases))
     return (f"the {'rule' if order.wants_rule else 'champion'} answers: {order.reason}",)

@@ -32,6 +32,10 @@ class Trigger:
     months: int = 1
 
 
+FIRST_TRAINING = Trigger("no_release", Action.RETRAIN)
+"""Not in the table: without a release there is nothing to choose."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DecisionRules:
     """Which evidence leads to what.

@@ -7,10 +7,11 @@ latest month among them, before it leads to an action. The gravest action wins. 
   no model to fail;
 - evidence against a release that no longer serves leads to nothing but watching: labels mature months late, and would
   stop the new release for the faults of the old one;
-- training is not asked for again within `rest_months`: until more labels mature, it would learn the same; where the
-  gate refused what was trained last, it is tried again as long as the evidence lasts;
-- after a change, little is known of what is new. Another training follows when twice as many months of it are known as
-  the release could learn from, until there are `most_months_of_a_change`; where the gate refuses, each month;
+- training is not asked for again within `rest_months`: until more labels mature, it would learn the same. The first
+  one, and one that was lost on the way to the gate, are asked for again each month;
+- what labels show to have changed, no training before them could learn: it ends the rest. Little is known of it at
+  first, so another training follows when twice as many months of it are known as the release could learn from, until
+  there are `most_months_of_a_change`; where the gate refuses, each month;
 - nobody stops watching before `quiet_months` quiet months.
 """
 
@@ -18,7 +19,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from monitoring.decision_rules import Action, DecisionRules, Trigger
+from monitoring.decision_rules import FIRST_TRAINING, Action, DecisionRules, Trigger
 from monitoring.evidence import CHANGES, LOSSES, Evidence, EvidenceKind
 from pipeline.calendar import month_after, months_between
 
@@ -31,15 +32,17 @@ class Circumstances:
         release: the release that serves, or would if the rule did not.
         trained: its month.
         can_roll_back: whether an earlier release is there that verifies.
+        rule_ordered: whether monitoring's order that the rule answers holds, whatever was decided since.
         gate_passed: whether a gate has passed a release since the rule was ordered to answer.
-        was_refused: whether the gate refused what was trained last.
+        was_lost: whether the training that was asked for last never came before the gate.
     """
 
     release: str = ""
     trained: str = ""
     can_roll_back: bool = False
+    rule_ordered: bool = False
     gate_passed: bool = False
-    was_refused: bool = False
+    was_lost: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +53,7 @@ class MonitoringDecision:
         since: the first month of an action that goes on without a break.
         starts_training: whether a training is asked for now; also where the rule must answer meanwhile.
         last_training: the last month that asked for one, None where none did.
-        changed: the month that last asked for one because of a change which the release then did not know; None where
-            none did.
+        changed: the month in which a change that the release does not know was last found; None where none was.
         months_since_change: labelled months of it for the training that starts; 0 where none does, or it is no news.
         quiet_months: how many months running spoke for nothing.
     """
@@ -90,12 +92,12 @@ def decide(
     Args:
         month: the month that closed.
         evidence: of this month and of those before; later ones and those too old to matter are ignored.
-        previous: the decision after the month before.
+        previous: the last decision before.
         circumstances: what is possible.
         rules: the table.
     """
     now, rules = circumstances or Circumstances(), rules or DecisionRules()
-    found = {trigger: _fired(trigger, month, evidence, now) for trigger in rules.triggers}
+    found = {trigger: _fired(trigger, month, evidence, now) for trigger in (FIRST_TRAINING, *rules.triggers)}
     fired = {trigger: each for trigger, each in found.items() if each is not None}
     quiet_months = 0 if fired else (previous.quiet_months if previous else rules.quiet_months) + 1
     gravest = max((action for action, _ in fired.values()), default=Action.NOTHING)
@@ -147,12 +149,12 @@ def _training(
 ) -> _Training:
     """Where a training is `wanted`, because of the evidence that is `asking` for it or of what was decided before."""
     changed, rested = previous.changed if previous else None, _has_rested(month, previous, now, rules)
-    more = _more_is_known(month, changed, now, rules)
-    starts = bool(more) or (wanted and rested)
     # while a change is being learned, only a loss that a release of since then had time to show speaks for another one
     is_another = bool(asking & LOSSES) and now.trained >= str(changed) and rested
-    if starts and asking & CHANGES and (is_another or not _months_known(month, changed, rules)):
+    if asking & CHANGES and (is_another or not _months_known(month, changed, rules)):
         changed = month
+    more = _more_is_known(month, changed, now, rules)
+    starts = bool(more) or (wanted and rested)
     return _Training(starts, more, changed, _months_known(month, changed, rules) if starts else 0)
 
 
@@ -183,10 +185,12 @@ def _held(
     still_watched: bool,
 ) -> tuple[Action, tuple[str, ...]]:
     """The action, or the one before where it is too early to end it."""
+    is_fallen = previous is not None and previous.action is Action.FALL_BACK
+    if (is_fallen or now.rule_ordered) and action < Action.FALL_BACK and not now.gate_passed:
+        since = f" since {previous.since}" if previous is not None and is_fallen else ""
+        return Action.FALL_BACK, (*reasons, f"the rule answers{since}, and no gate has passed yet")
     if previous is None:
         return action, reasons
-    if previous.action is Action.FALL_BACK and action < Action.FALL_BACK and not now.gate_passed:
-        return Action.FALL_BACK, (*reasons, f"the rule answers since {previous.since}, and no gate has passed yet")
     if action is Action.NOTHING and previous.action > Action.NOTHING and still_watched:
         return Action.WATCH, (f"watched on after {previous.action.name.lower()} in {previous.month}",)
     return action, reasons
@@ -194,9 +198,7 @@ def _held(
 
 def _has_rested(month: str, previous: MonitoringDecision | None, now: Circumstances, rules: DecisionRules) -> bool:
     last = previous.last_training if previous else None
-    if last is None:
-        return True
-    return now.was_refused or month > month_after(last, rules.rest_months)
+    return last is None or not now.release or now.was_lost or month > month_after(last, rules.rest_months)
 
 
 def _months_known(month: str, changed: str | None, rules: DecisionRules) -> int:

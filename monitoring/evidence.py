@@ -18,6 +18,7 @@ EvidenceKind = Literal[
     "volume",
     "quarantine",
     "stale_model",
+    "no_release",
     "service",
 ]
 LOSSES: frozenset[EvidenceKind] = frozenset({"realised_loss", "realised_loss_beyond_margin", "realised_below_estimate"})

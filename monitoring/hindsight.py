@@ -17,7 +17,7 @@ REACH_MONTHS = 3
 MONTHS_A_YEAR = 12
 REPAIR = "repair"
 """The alarm that is no evidence: the contract stopped the month, and somebody had to have the feed repaired."""
-PLANNED = frozenset({"stale_model"})  # evidence that a training is due by plan: nobody is alarmed
+PLANNED = frozenset({"stale_model", "no_release"})  # evidence that a training is due by plan: nobody is alarmed
 
 OF_THE_MONTH = frozenset({REPAIR, "volume", "quarantine"})  # seen in the tables that arrived in the month, nowhere else
 

@@ -177,7 +177,7 @@ def _without_release(watched: WatchedMonth) -> list[Evidence]:
         month_of_release(each.release) > watched.key for each in entries_to_serve(watched.releases)
     ):
         return []
-    return [Evidence(watched.key, "stale_model", f"{watched.key}: there is no release yet")]
+    return [Evidence(watched.key, "no_release", f"{watched.key}: there is no release yet")]
 
 
 def evidence_of(watched: WatchedMonth, month: str) -> list[Evidence]:
@@ -188,9 +188,14 @@ def evidence_of(watched: WatchedMonth, month: str) -> list[Evidence]:
 
 
 def previous_decision(watched: WatchedMonth) -> MonitoringDecision | None:
-    """The decision of the month before; None where monitoring had not begun."""
-    stored = read_figures(watched.lake, "decisions", month_after(watched.key, -1))
+    """The last decision before the month, whether or not it is that of the month before; None where there is none."""
+    stored = _previous(watched)
     return decision_from_dict(stored["decision"]) if stored else None
+
+
+def _previous(watched: WatchedMonth) -> dict[str, Any] | None:
+    before = [key for key in keys_of(watched.lake, "decisions") if key < watched.key]
+    return read_figures(watched.lake, "decisions", before[-1]) if before else None
 
 
 def circumstances_of(watched: WatchedMonth) -> Circumstances:
@@ -201,7 +206,7 @@ def circumstances_of(watched: WatchedMonth) -> Circumstances:
         release=release,
         trained=month_of_release(release) if release else "",
         can_roll_back=len(watched.standing) > 1,
-        was_refused=trained is not None and not release.startswith(trained),  # a release has its month in its name
+        was_lost=trained is not None and not replace(watched, key=trained).is_trained,
     )
     try:
         order = read_order(watched.root)
@@ -209,12 +214,12 @@ def circumstances_of(watched: WatchedMonth) -> Circumstances:
         return known
     if order is not None and order.wants_rule:
         passed = gate_passed_since(watched.root, watched.releases, order.generation).passed
-        return replace(known, gate_passed=passed)
+        return replace(known, rule_ordered=order.by == "monitoring" and order.month <= watched.key, gate_passed=passed)
     was_carried_out = order is not None and before is not None and order.month >= before.month
     return replace(known, gate_passed=was_carried_out or not _is_as_decided(watched, release))
 
 
 def _is_as_decided(watched: WatchedMonth, release: str) -> bool:
-    """Whether the release that the month before decided about still answers."""
-    stored = read_figures(watched.lake, "decisions", month_after(watched.key, -1))
+    """Whether the release that the last decision was about still answers."""
+    stored = _previous(watched)
     return bool(stored and stored["release"] == release)

@@ -16,7 +16,7 @@ import pandas as pd
 from monitoring.evidence import Evidence
 from monitoring.figures import read_figures, write_figures
 from monitoring.watched import WatchedMonth
-from pipeline.calendar import Monthly, month_after, months_between
+from pipeline.calendar import Monthly, months_between
 from pipeline.candidates import Run
 from pipeline.control_group import representative, without_called
 from pipeline.gate_figures import skill
@@ -102,7 +102,7 @@ def age_of(watched: WatchedMonth) -> dict[str, Any]:
     return {
         "release": watched.release.id,
         "age_months": months_between(trained, watched.key),
-        "months_since_training": months_between(max(trained, _last_training(watched)), watched.key),
+        "months_since_training": months_between(max(trained, watched.last_judged), watched.key),
         "best_before_months": limit,
     }
 
@@ -124,12 +124,6 @@ def staleness_evidence(watched: WatchedMonth, found: dict[str, Any]) -> list[Evi
     else:
         return []
     return [Evidence(watched.key, "stale_model", f"{watched.key}: {says}", release)]
-
-
-def _last_training(watched: WatchedMonth) -> str:
-    """The month that a training was last asked for in, whatever came of it; empty where none was."""
-    stored = read_figures(watched.lake, "decisions", month_after(watched.key, -1))
-    return (stored or {"decision": {}})["decision"].get("last_training") or ""
 
 
 def _has_both(rows: pd.DataFrame) -> bool:

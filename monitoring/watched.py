@@ -1,7 +1,10 @@
 """A month under watch: the release that answers, what it is compared with, and the customers that it scores."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +16,7 @@ from pipeline.errors import ReleaseError
 from pipeline.labels import newly_matured
 from pipeline.lake import Lake, lake_of
 from pipeline.manifest import month_of_release
-from pipeline.pointer import entries_to_serve, release_of
+from pipeline.pointer import Entry, entries_to_serve, release_of
 from pipeline.release import Release, releases_root
 from pipeline.scored import ScoredMonth, fields_gone, scored_month
 from pipeline.settings import Settings
@@ -48,23 +51,30 @@ class WatchedMonth:
 
     @cached_property
     def standing(self) -> list[Release]:
-        """The releases that could answer, the current one first; those that are damaged are left out.
+        """The releases that could answer in the month, the current one first; those that are damaged are left out.
 
-        Those of later months too: a month that is looked at again is judged by what it had.
+        Those that were made in the month answered after it: a look says the same before and after a training, and
+        neither has to wait for the other. The first release is looked at in its own month, for want of another.
         """
-        found = []
-        entries = [entry for entry in entries_to_serve(self.releases) if month_of_release(entry.release) <= self.key]
-        for entry in entries[:2]:
-            try:
-                found.append(release_of(self.releases, entry))
-            except ReleaseError:
-                continue
-        return found
+        entries = entries_to_serve(self.releases)
+        before = [entry for entry in entries if month_of_release(entry.release) < self.key]
+        its_own = [entry for entry in entries if month_of_release(entry.release) == self.key]
+        return list(islice(self._whole(before or its_own), 2))
 
     @property
     def release(self) -> Release | None:
-        """The one that answers; None before anything passed the gate."""
+        """The one under watch; None before anything passed the gate."""
         return self.standing[0] if self.standing else None
+
+    @property
+    def answers_now(self) -> Release | None:
+        """The one that answers at this moment, of whatever month."""
+        return next(self._whole(entries_to_serve(self.releases)), None)
+
+    def _whole(self, entries: Sequence[Entry]) -> Iterator[Release]:
+        for entry in entries:
+            with suppress(ReleaseError):
+                yield release_of(self.releases, entry)
 
     @cached_property
     def reference(self) -> Reference | None:
@@ -102,6 +112,13 @@ class WatchedMonth:
     def is_trained(self) -> bool:
         """Whether the gate has judged a candidate of the month, whatever it said."""
         return (self.lake.root / "reports" / self.key / "decision.json").exists()
+
+    @property
+    def last_judged(self) -> str:
+        """The last month up to this one whose candidate the gate has judged; empty where it never has."""
+        folder = self.lake.root / "reports"
+        keys = sorted((path.name for path in folder.iterdir()), reverse=True) if folder.exists() else []
+        return next((key for key in keys if key <= self.key and replace(self, key=key).is_trained), "")
 
     @property
     def newly_matured(self) -> list[str]:

@@ -84,6 +84,15 @@ def _by_rule(release: Release, why: str) -> Answering:
     return Answering(replace(release, scorer=release.rule_scorer), "rule", why)
 
 
+def is_by_another(run: Run) -> bool:
+    """Whether the month's list is not by whoever would answer now; False where there is none yet."""
+    if not run.lake.path("scores", "customers", run.key).exists():
+        return False
+    listed = run.lake.read("scores", "customers", run.key, columns=["release", "served_by"]).slice(0, 1).to_pylist()
+    now = answering(run)
+    return listed not in ([], [{"release": now.release.id, "served_by": now.served_by}])
+
+
 def write_list(run: Run, *, at: datetime) -> Month | None:
     """`write_month`, or None before the first training, when nothing can answer yet."""
     has_candidate = (run.folder / "candidate.json").exists()

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,17 @@ from dagster._core.events import StepMaterializationData
 from assets.acting import sensors
 from assets.alarms import open_alerts
 from assets.definitions import build_definitions
-from assets.jobs import LIFE_CYCLE
+from assets.jobs import BATCH, LIFE_CYCLE, jobs
 from assets.monitoring import DECISION
 from assets.work import PARTITION, RETRAIN, Work
+from pipeline.batch import write_month
+from pipeline.candidates import Run
+from pipeline.declaration import Dataset
 from pipeline.lake import write_json
 from pipeline.serving_order import read_order
 from pipeline.settings import Settings
 from tests.little_company import little_company
-from tests.watched_company import BEFORE, DATASET, GOOD, MADE_OF, NOW, crowned, live, watched
+from tests.watched_company import BEFORE, DATASET, GOOD, MADE_OF, NOW, crowned, live, score, watched
 
 LOST = {"month": NOW, "kind": "realised_loss_beyond_margin", "says": "it lost to the rule", "about": []}
 
@@ -51,13 +55,35 @@ def decided(settings: Settings, action: str, *, starts_training: bool, evidence:
     month.write("realised", {"evidence": evidence})
 
 
+def acting_of(dataset: Dataset, settings: Settings) -> list[dg.SensorDefinition]:
+    work = Work(dataset, settings)
+    return sensors(work, jobs(work))
+
+
 def ticked(settings: Settings, instance: dg.DagsterInstance, *months: str, cursor: str | None = None) -> Any:
     """A tick of the sensor after decisions about `months`, in this order."""
-    (sensor,) = sensors(Work(DATASET, settings))
     for month in months or (NOW,):
         instance.report_runless_asset_event(dg.AssetMaterialization(DECISION, partition=month))
+    return tick(settings, instance, cursor)
+
+
+def tick(settings: Settings, instance: dg.DagsterInstance, cursor: str | None = None) -> Any:
+    (sensor,) = acting_of(DATASET, settings)
     definitions = build_definitions(DATASET, settings)
     return sensor.evaluate_tick(dg.build_sensor_context(instance=instance, definitions=definitions, cursor=cursor))
+
+
+def decided_by(job: str, settings: Settings, instance: dg.DagsterInstance) -> str:
+    """A run of a job that goes on, and has decided about the month."""
+    definition = build_definitions(DATASET, settings).resolve_job_def(job)
+    run = instance.create_run_for_job(job_def=definition, tags={PARTITION: NOW})
+    made = dg.DagsterEvent(
+        event_type_value="ASSET_MATERIALIZATION",
+        job_name=job,
+        event_specific_data=StepMaterializationData(dg.AssetMaterialization(DECISION, partition=NOW)),
+    )
+    instance.report_dagster_event(made, run.run_id)
+    return str(run.run_id)
 
 
 def trained(settings: Settings, instance: dg.DagsterInstance, status: dg.DagsterRunStatus) -> None:
@@ -83,10 +109,8 @@ def test_a_training_that_failed_is_started_again_by_the_next_decision_and_by_no_
     first = ticked(settings, instance)
     trained(settings, instance, dg.DagsterRunStatus.FAILURE)
     again = ticked(settings, instance, cursor=first.cursor)
-    (sensor,) = sensors(Work(DATASET, settings))
-    context = dg.build_sensor_context(instance=instance, cursor=again.cursor)
-    assert len({request.run_key for tick in (first, again) for request in tick.run_requests}) == 2
-    assert sensor.evaluate_tick(context).run_requests == []
+    assert len({request.run_key for each in (first, again) for request in each.run_requests}) == 2
+    assert tick(settings, instance, again.cursor).run_requests == []
 
 
 def test_a_training_that_goes_on_is_not_started_a_second_time(settings: Settings, instance: dg.DagsterInstance) -> None:
@@ -109,17 +133,8 @@ def test_a_run_that_trains_by_itself_is_not_followed_by_another_training(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     decided(settings, "retrain", starts_training=True, evidence=[])
-    definitions = build_definitions(DATASET, settings)
-    run = instance.create_run_for_job(job_def=definitions.resolve_job_def(LIFE_CYCLE), tags={PARTITION: NOW})
-    made = dg.DagsterEvent(
-        event_type_value="ASSET_MATERIALIZATION",
-        job_name=LIFE_CYCLE,
-        event_specific_data=StepMaterializationData(dg.AssetMaterialization(DECISION, partition=NOW)),
-    )
-    instance.report_dagster_event(made, run.run_id)
-    (sensor,) = sensors(Work(DATASET, settings))
-    context = dg.build_sensor_context(instance=instance, definitions=definitions)
-    assert sensor.evaluate_tick(context).run_requests == []
+    decided_by(LIFE_CYCLE, settings, instance)
+    assert tick(settings, instance).run_requests == []
 
 
 def test_a_month_whose_candidate_was_judged_is_not_trained_again(
@@ -128,6 +143,37 @@ def test_a_month_whose_candidate_was_judged_is_not_trained_again(
     decided(settings, "retrain", starts_training=True, evidence=[])
     write_json(watched(settings).lake.root / "reports" / NOW / "decision.json", {})
     assert ticked(settings, instance).run_requests == []
+
+
+def test_a_training_that_failed_with_the_run_that_decided_is_asked_for(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    decided(settings, "retrain", starts_training=True, evidence=[])
+    run = decided_by(LIFE_CYCLE, settings, instance)
+    failed = dg.DagsterEvent(event_type_value="PIPELINE_FAILURE", job_name=LIFE_CYCLE, message="")
+    instance.report_dagster_event(failed, run)
+    assert [request.job_name for request in tick(settings, instance).run_requests] == [RETRAIN]
+
+
+def test_a_decision_that_cannot_be_read_is_told_and_does_not_hold_up_the_others(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    decided(settings, "retrain", starts_training=True, evidence=[])
+    found = ticked(settings, instance, "2024-03", NOW)  # nothing is on disk of March
+    assert [request.partition_key for request in found.run_requests] == [NOW]
+    assert [alert.key for alert in open_alerts(settings, DATASET.name)] == ["decision not carried out: 2024-03"]
+
+
+def test_a_list_by_who_was_stopped_is_made_again(settings: Settings, instance: dg.DagsterInstance) -> None:
+    for key in (*MADE_OF, NOW):
+        live(settings, key)
+    score(settings, crowned(settings, GOOD), NOW)
+    decided(settings, "fall_back", starts_training=True, evidence=[LOST])
+    assert [request.job_name for request in ticked(settings, instance).run_requests] == [RETRAIN, BATCH]
+    run = Run(DATASET, settings, NOW)
+    write_month(run, at=datetime(2024, 9, 1))
+    assert set(run.lake.read("scores", "customers", NOW)["served_by"].to_pylist()) == {"rule"}
+    assert [request.job_name for request in ticked(settings, instance).run_requests] == [RETRAIN]
 
 
 def test_a_loss_stops_the_model_and_somebody_is_told_once(
@@ -150,5 +196,5 @@ def test_a_loss_stops_the_model_and_somebody_is_told_once(
 def test_a_dataset_without_months_decides_nothing(settings: Settings) -> None:
     from pipeline.datasets.tv import DATASET as TV
 
-    assert sensors(Work(TV, settings)) == []
-    assert len(sensors(Work(little_company(), settings))) == 1
+    assert acting_of(TV, settings) == []
+    assert len(acting_of(little_company(), settings)) == 1

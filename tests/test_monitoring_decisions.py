@@ -99,16 +99,18 @@ def test_a_training_is_given_time_to_show() -> None:
     assert decisions[1].reasons[-1] == "the training of 2025-03 must show first"
 
 
-def lived(months: list[str], passed: set[str], *evidence: Evidence) -> list[MonitoringDecision]:
+def lived(
+    months: list[str], passed: set[str], *evidence: Evidence, previous: MonitoringDecision | None = None
+) -> list[MonitoringDecision]:
     """Months in which a training is judged at once; those of the months `passed` get through the gate."""
-    decisions: list[MonitoringDecision] = []
+    decisions = [previous] if previous else []
     trained = "2025-01"
     for month in months:
-        now = {"release": f"{trained}-a", "trained": trained, "was_refused": bool(decisions) and trained < months[0]}
+        now = {"release": f"{trained}-a", "trained": trained}
         decisions.append(after(month, *evidence, previous=decisions[-1] if decisions else None, **now))
         if decisions[-1].starts_training and month in passed:
             trained = month
-    return decisions
+    return decisions[1:] if previous else decisions
 
 
 LOST = Evidence("2025-03", "realised_loss", "it loses", "2025-01-a")
@@ -154,11 +156,55 @@ def test_a_training_by_plan_learns_from_all_months_alike() -> None:
     assert (decision.starts_training, decision.months_since_change, decision.changed) == (True, 0, None)
 
 
-def test_a_training_that_the_gate_refused_is_tried_again_as_long_as_the_evidence_lasts() -> None:
-    lost = [Evidence(month, "realised_loss", "it loses") for month in ("2025-03", "2025-04")]
-    first = decide("2025-03", lost)
-    again = decide("2025-04", lost, first, circumstances=Circumstances(was_refused=True))
-    assert (first.starts_training, again.starts_training, again.last_training) == (True, True, "2025-04")
+BY_PLAN = MonitoringDecision(
+    month="2025-02",
+    action=Action.RETRAIN,
+    reasons=("it was due",),
+    since="2025-02",
+    starts_training=True,
+    last_training="2025-02",
+)
+
+
+def test_a_loss_right_after_a_training_by_plan_is_a_change_that_it_could_not_learn() -> None:
+    first, second, *_ = lived(months_after("2025-03", 4), set(), LOST, previous=BY_PLAN)
+    assert (first.starts_training, first.changed, first.months_since_change) == (True, "2025-03", 1)
+    assert (second.starts_training, second.changed, second.months_since_change) == (True, "2025-03", 2)
+
+
+def test_a_change_is_kept_though_decisions_of_months_are_missing() -> None:
+    found = after("2025-03", seen("2025-03", "realised_loss"))
+    later = after("2025-06", previous=found, trained="2025-01")
+    assert (later.changed, later.starts_training, later.months_since_change) == ("2025-03", True, 4)
+
+
+def test_where_the_gate_refuses_everything_the_rule_answers_and_trainings_rest_once_the_change_is_old() -> None:
+    months = months_after("2025-03", 20)
+    beyond = Evidence("2025-03", "realised_loss_beyond_margin", "it loses", "2025-01-a")
+    decisions = lived(months, set(), beyond)
+    assert {each.action for each in decisions} == {Action.FALL_BACK}
+    started = [place for place, each in enumerate(decisions) if each.starts_training]
+    assert started == [*range(8), 10, 13, 16, 19]
+    assert {each.months_since_change for each in decisions[8:]} == {0}
+
+
+def test_a_training_that_was_lost_on_the_way_to_the_gate_is_asked_for_again() -> None:
+    evidence = seen("2025-03", "stale_model")
+    assert not after("2025-03", evidence, previous=BY_PLAN).starts_training
+    assert after("2025-03", evidence, previous=BY_PLAN, was_lost=True).starts_training
+
+
+def test_without_a_release_a_training_is_asked_for_each_month_whatever_the_table_says() -> None:
+    nothing = DecisionRules(triggers=())
+    for month in ("2025-03", "2025-04"):
+        found = decide(month, [Evidence(month, "no_release", "there is none")], BY_PLAN, rules=nothing)
+        assert (found.action, found.starts_training, found.months_since_change) == (Action.RETRAIN, True, 0)
+
+
+def test_an_order_of_monitoring_holds_though_the_decision_that_led_to_it_is_lost() -> None:
+    held = after("2025-03", rule_ordered=True)
+    assert (held.action, held.reasons) == (Action.FALL_BACK, ("the rule answers, and no gate has passed yet",))
+    assert after("2025-03", rule_ordered=True, gate_passed=True).action is Action.NOTHING
 
 
 def test_watching_ends_after_two_quiet_months() -> None:

@@ -72,7 +72,13 @@ def test_without_a_release_a_training_is_asked_for(company: Settings) -> None:
     assert decision.reasons == ("2024-08: there is no release yet",)
 
 
+def test_a_first_training_is_no_matter_of_the_table(company: Settings) -> None:
+    assert seen(company.model_copy(update={"evidence_leads_to": {"stale_model": "nothing"}})).starts_training
+
+
 def test_where_nothing_is_to_follow_from_anything_nothing_does(company: Settings) -> None:
+    crowned(company, GOOD)
+    live(company, NOW, lambda rows: rows.assign(usage=1.5 * rows["usage"]))
     kinds = {trigger.kind: "nothing" for trigger in DecisionRules().triggers}
     decision = seen(company.model_copy(update={"evidence_leads_to": kinds}))
     assert (decision.action, decision.starts_training) == (Action.NOTHING, False)
@@ -177,6 +183,21 @@ def test_a_fallback_that_nobody_has_carried_out_yet_holds_in_the_month_after(com
     assert order.wants_rule
 
 
+def test_a_fallback_holds_though_months_were_not_decided_and_though_its_own_decision_is_lost(company: Settings) -> None:
+    company = company.model_copy(update=HALF_LEFT_ALONE)
+    score(company, crowned(company, BAD), BEFORE)
+    seen(company, BEFORE)
+    seen(company)
+    act_on_month(watched(company))
+    for key in ("2024-09", "2024-10"):
+        live(company, key)
+    assert seen(company, "2024-10").since == NOW  # nobody decided about September
+    for key in (BEFORE, NOW):
+        (watched(company).lake.root / "monitoring" / "decisions" / f"{key}.json").unlink()
+    again = seen(company, "2024-10")
+    assert (again.action, again.starts_training) == (Action.FALL_BACK, True)
+
+
 def test_an_order_that_an_operator_lifted_is_not_given_again_without_new_evidence(company: Settings) -> None:
     company = company.model_copy(update=HALF_LEFT_ALONE)
     score(company, crowned(company, BAD), BEFORE)
@@ -206,8 +227,12 @@ def test_a_month_looked_at_again_is_judged_by_the_release_that_it_had(company: S
     made_later = crowned(company, FLAT, run_key=NOW)
     score(company, made_later, BEFORE)
     seen(company, BEFORE)
-    assert [each.id for each in watched(company).standing] == [made_later.id, had.id]
+    assert [each.id for each in watched(company, "2024-09").standing] == [made_later.id, had.id]
+    assert [each.id for each in watched(company).standing] == [had.id]  # it answered until the month was over
     assert [each.id for each in watched(company, BEFORE).standing] == [had.id]
+    now = watched(company).answers_now
+    assert now is not None
+    assert now.id == made_later.id
     assert read_figures(watched(company).lake, "estimated", BEFORE) == first
     (result,) = results_of_month(watched(company))
     assert result.overall.release == had.id  # whoever was called in July was called by the list of July
