@@ -81,8 +81,11 @@ def _labelled(watched: WatchedMonth, release: Release) -> Labelled | None:
     """
     parts = {part["name"]: set(part["snapshots"]) for part in release.evidence("evaluation.json")["parts"]}
     seen = set().union(*(snapshots for name, snapshots in parts.items() if name != "test"))
-    dealt = seen & parts.get("test", set())  # a month of which half of the customers were tested on
-    keys = [key for key in matured(watched.dataset, watched.key) if key in dealt or key not in seen][-LABELLED_MONTHS:]
+    tested = parts.get("test", set())
+    dealt = seen & tested  # a month of which half of the customers were tested on
+    # not those before all that it has seen either: it was given what is new only, because they are of another world
+    later = [key for key in matured(watched.dataset, watched.key) if key >= min(seen | tested, default="")]
+    keys = [key for key in later if key in dealt or key not in seen][-LABELLED_MONTHS:]
     engine = watched.engine()
     found = [_of_month(watched, release, engine, key, is_dealt=key in dealt) for key in keys]
     engine.dispose()

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from monitoring.evidence import Evidence
 from monitoring.figures import read_figures, write_figures
@@ -21,7 +20,7 @@ from pipeline.candidates import Run
 from pipeline.control_group import representative, without_called
 from pipeline.gate_figures import skill
 from pipeline.labels import matured
-from pipeline.splits import FEWEST_OF_AN_OUTCOME, Split, labelled_rows
+from pipeline.splits import Split, has_both_outcomes, labelled_rows
 from pipeline.training import fit_with
 from pipeline.wording import percent
 
@@ -63,7 +62,7 @@ def decay_curve(run: Run) -> list[Aged]:
     )
     name = run.evaluation().verdict.rung
     parameters = run.read(f"rungs/{name}/training.json")["parameters"] if name != "rule" else {}
-    if name == "rule" or not all(map(_has_both, (train, calibration))):
+    if name == "rule" or not all(map(has_both_outcomes, (train, calibration))):
         return []
     few = run.settings.model_copy(update={"training_rows": ROWS})
     split = Split(train, calibration, calibration)  # no test part: the months after it are asked one by one
@@ -71,7 +70,7 @@ def decay_curve(run: Run) -> list[Aged]:
     points = []
     for key in later:
         rows = labelled_rows(run.dataset, run.lake, [key], only=representative)
-        if _has_both(rows):
+        if has_both_outcomes(rows):
             saved = skill(rows["churned"].to_numpy(dtype=np.float64), scorer.probability(rows, len(rows)))
             points.append(Aged(months_between(known[-1], key), key, float(saved)))
     return points
@@ -124,8 +123,3 @@ def staleness_evidence(watched: WatchedMonth, found: dict[str, Any]) -> list[Evi
     else:
         return []
     return [Evidence(watched.key, "stale_model", f"{watched.key}: {says}", release)]
-
-
-def _has_both(rows: pd.DataFrame) -> bool:
-    left = int(rows["churned"].sum())
-    return min(left, len(rows) - left) >= FEWEST_OF_AN_OUTCOME

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from pipeline.declaration import Dataset
 from pipeline.economics import FloatArray
 from pipeline.encoding import model_fields
 from pipeline.errors import ReleaseError, SourceError
-from pipeline.evaluation import Evaluation, evaluate_rungs, evaluation_from_dict
+from pipeline.evaluation import Evaluation, evaluate_rungs, evaluation_from_dict, part_of
 from pipeline.gate import PromotionDecision, gate, promote_decided, write_decision
 from pipeline.gate_case import Candidate, Case
 from pipeline.labels import matured
@@ -31,6 +31,7 @@ from pipeline.policy import Policy, policy_of
 from pipeline.reference import reference_of
 from pipeline.release import Contents, Release, golden_rows, releases_root, write_release
 from pipeline.scoring import MODEL_FILE, RUNGS, RuleScorer, RungName, Scorer, model_bytes, scorer_from_bytes
+from pipeline.serving_order import read_order
 from pipeline.settings import Settings
 from pipeline.splits import Split, as_frame, split_of
 from pipeline.tracking import RECORD_FILE
@@ -79,7 +80,8 @@ class Run:
         """Keep a rung, and what the object that was fitted says of the test rows; returns the rung's SHA-256."""
         folder, content = self.rung_folder(rung.name), model_bytes(rung.scorer)
         write_atomically(folder / MODEL_FILE, content)
-        write_json(folder / "training.json", {"parameters": dict(rung.parameters), "search": list(rung.search)})
+        told = {"parameters": dict(rung.parameters), "search": list(rung.search), "since": rung.since}
+        write_json(folder / "training.json", told)
         buffer = io.BytesIO()
         np.save(buffer, rung.offline_probability(self.split.test))
         write_atomically(folder / "offline.npy", buffer.getvalue())
@@ -93,6 +95,11 @@ class Run:
         """A rung of the month, from its bytes."""
         content = (self.rung_folder(name) / MODEL_FILE).read_bytes()
         return scorer_from_bytes(content, model_fields(self.dataset.fields()))
+
+    def learned_by(self, name: str) -> pd.DataFrame:
+        """The training rows that a rung was fitted on: after a change, those of the newest months at most."""
+        train, since = self.split.train, self.read(f"rungs/{name}/training.json").get("since", "")
+        return train[train["snapshot"] >= since].reset_index(drop=True) if since else train
 
     def offline_probability(self, name: RungName) -> FloatArray:
         """What the object that was fitted said of the test rows."""
@@ -146,6 +153,8 @@ def evaluate_run(run: Run) -> Evaluation:
         data_version=run.data_version,
         incumbent=_incumbent(run),
     )
+    learned = part_of("train", run.learned_by(found.verdict.rung))
+    found = replace(found, parts=(learned, *found.parts[1:]))
     write_json(run.folder / "evaluation.json", found.as_dict())
     return found
 
@@ -153,9 +162,11 @@ def evaluate_run(run: Run) -> Evaluation:
 def _incumbent(run: Run) -> str | None:
     """The rung that answers now; none where nothing does, or nobody can say what."""
     try:
-        release = current_release(run.releases)
+        release, order = current_release(run.releases), read_order(run.releases.parent)
     except ReleaseError:
         return None
+    if order is not None and order.wants_rule:
+        return "rule"
     return release.manifest.rung if release else None
 
 
@@ -189,7 +200,7 @@ def write_candidate(
         rule=rule.table,
         fields=fields,
         policy=_policy(run, scorer, rule),
-        reference=reference_of(run.split.train, fields),
+        reference=reference_of(run.learned_by(scorer.name), fields),
         golden=golden_rows(test, scorer.probability(test, len(test)), fields),
         evaluation=evaluation.as_dict(),
         card=model_card(run.dataset, evaluation),
@@ -213,7 +224,7 @@ def judge_candidate(run: Run) -> PromotionDecision:
             report_digest=hashlib.sha256(canonical_json(evaluation.as_dict())).hexdigest(),
             data_version=run.data_version,
         ),
-        train=run.split.train,
+        train=run.learned_by(evaluation.verdict.rung),
         test=run.split.test,
         root=run.releases,
         expected_generation=candidate["generation"],

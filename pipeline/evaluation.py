@@ -137,7 +137,7 @@ def evaluate_rungs(
         **_facts(judged),
         run_key=run_key,
         data_version=data_version,
-        parts=tuple(_part(name, getattr(split, name)) for name in ("train", "calibration", "test")),
+        parts=tuple(part_of(name, getattr(split, name)) for name in ("train", "calibration", "test")),
         rungs={name: metrics_of(judged.drawn, name) for name in judged.names},
         comparisons=comparisons,
         against_chance=chance,
@@ -193,7 +193,8 @@ def _verdict(judged: _Judged, incumbent: str | None) -> tuple[Verdict, tuple[Com
     return verdict, comparisons, chance
 
 
-def _part(name: str, rows: pd.DataFrame) -> Part:
+def part_of(name: str, rows: pd.DataFrame) -> Part:
+    """A part of the split as a report has it."""
     snapshots = tuple(sorted(rows["snapshot"].unique()))
     return Part(name, snapshots, len(rows), rows["customer_id"].nunique(), int(rows["churned"].sum()))
 

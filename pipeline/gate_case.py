@@ -49,7 +49,7 @@ class Case:
     """One candidate before the gate. What cannot be read or scored raises, and so fails every check that needs it.
 
     Args:
-        train: the rows that the candidate was fitted on.
+        train: the rows that the candidate was fitted on, or some of which it was.
         test: later rows that nothing was fitted on.
         root: the folder of the dataset's releases and of their pointer.
         expected_generation: generation of the pointer when the comparison began.

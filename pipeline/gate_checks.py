@@ -157,14 +157,15 @@ def earns_something(case: Case, rules: GateRules) -> Finding:  # noqa: ARG001
 
 def earns_as_the_rule(case: Case, rules: GateRules) -> Finding:
     """The candidate does not earn less than the rule."""
-    return _not_less(case, "rule", _margin(case, rules, rules.rule_margin_share))
+    return _not_less(case, "rule", rules.rule_margin_share)
 
 
 def earns_as_the_champion(case: Case, rules: GateRules) -> Finding:
     """The candidate does not earn less than the champion on the same rows."""
     if case.champion is None:
         return True, "there is no champion yet"
-    return _not_less(case, "champion", _margin(case, rules, rules.champion_margin_share))
+    margin = rules.margin_after_a_change if case.is_after_a_change else rules.champion_margin_share
+    return _not_less(case, "champion", margin)
 
 
 def slices(case: Case, rules: GateRules) -> Finding:
@@ -207,10 +208,6 @@ CHECKS: tuple[tuple[str, CheckFunction], ...] = (
     ("invariance", keeps_its_answers),
     ("pointer", pointer),
 )
-
-
-def _margin(case: Case, rules: GateRules, usual: float) -> float:
-    return rules.margin_after_a_change if case.is_after_a_change else usual
 
 
 def _not_less(case: Case, other: str, margin_share: float) -> Finding:

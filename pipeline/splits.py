@@ -19,6 +19,7 @@ from pipeline.settings import Settings
 
 TRAIN_SHARE, CALIBRATION_SHARE = 0.60, 0.15  # of a dataset without time; the rest is the test part
 TESTED_SHARE = 0.5  # of the customers of the newest month, where they are dealt
+HALF = 0.5
 FEWEST_OF_AN_OUTCOME = 5  # leavers, and stayers, below which a part says nothing
 
 
@@ -87,15 +88,25 @@ def _newest_dealt(dataset: Dataset, lake: Lake, run_key: str, settings: Settings
         for rows, tested in ((learned, False), (judged, False), (judged, True))
     )
     train = pd.concat([labelled_rows(dataset, lake, before, only=without_called), learned], ignore_index=True)
-    try:
-        return _with_both_outcomes(Split(train, calibration, test, is_shared=True))
-    except ChurnError:
-        return None
+    first = is_in_first_half(calibration["customer_id"])  # whoever calibrates asks one half what the other has taught
+    is_enough = all(map(has_both_outcomes, (train, calibration[first], calibration[~first], test)))
+    return Split(train, calibration, test, is_shared=True) if is_enough else None
 
 
 def is_tested(customers: "Sequence[str] | pd.Series[str]", newest: str, seed: int) -> NDArray[np.bool_]:
     """Which customers are tested on where those of the newest month are dealt."""
     return np.asarray(hashed_shares(customers, f"{seed} {newest}") < TESTED_SHARE, dtype=bool)
+
+
+def is_in_first_half(customers: "pd.Series[str]") -> NDArray[np.bool_]:
+    """Which customers are in the one of two halves that are drawn by lot, for always."""
+    return np.asarray(hashed_shares(customers, "halves") < HALF, dtype=bool)
+
+
+def has_both_outcomes(rows: pd.DataFrame) -> bool:
+    """Whether enough left, and enough stayed, for the rows to say anything."""
+    left = int(rows["churned"].sum())
+    return min(left, len(rows) - left) >= FEWEST_OF_AN_OUTCOME
 
 
 def split_months(dataset: Dataset, run_key: str, settings: Settings) -> Months:
@@ -183,12 +194,12 @@ def _months_needed(dataset: Dataset) -> int:
 
 def _with_both_outcomes(split: Split) -> Split:
     for name, rows in (("training", split.train), ("calibration", split.calibration), ("test", split.test)):
-        left, all_rows = int(rows["churned"].sum()), len(rows)
-        if min(left, all_rows - left) < FEWEST_OF_AN_OUTCOME:
+        if not has_both_outcomes(rows):
+            left = int(rows["churned"].sum())
             raise ChurnError(
                 f"{name} part, {_period(rows)}",
                 expected=f"at least {FEWEST_OF_AN_OUTCOME} customers who left and {FEWEST_OF_AN_OUTCOME} who stayed",
-                found=f"{left} who left and {all_rows - left} who stayed",
+                found=f"{left} who left and {len(rows) - left} who stayed",
                 remedy="Check the label's declaration; bring more customers or a longer horizon.",
             )
     return split

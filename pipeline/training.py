@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.calendar import month_after
 from pipeline.declaration import Dataset
 from pipeline.economics import FloatArray
 from pipeline.encoding import model_fields
 from pipeline.feature_kinds import Field
-from pipeline.hashing import hashed_shares
 from pipeline.metrics import log_losses
 from pipeline.rule import fitted_rule
 from pipeline.scoring import Calibration, RuleScorer, RungName, Scorer
 from pipeline.search import at_most, dealt, estimator_of, one_core, searched
 from pipeline.settings import Settings
-from pipeline.splits import Split
+from pipeline.splits import Split, is_in_first_half
 
 TRUSTED_TYPES: tuple[str, ...] = (  # what MLflow's copy of a model may contain besides plain data
     "sklearn.calibration._CalibratedClassifier",
@@ -29,19 +29,25 @@ TRUSTED_TYPES: tuple[str, ...] = (  # what MLflow's copy of a model may contain 
     "scipy._lib.array_api_compat.numpy._aliases.asarray",
 )
 CALIBRATION_FOLD = 5  # where there is no time, one row in so many is kept for the calibration
-HALF = 0.5
 BEST_SETTINGS = 2  # of a search, tried again where few months are learned from: smaller trees are often better then
 
 
 @dataclass(frozen=True)
 class FittedRung:
-    """A rung, ready to be judged. `estimator` is sklearn's object (None for the rule), for MLflow and for the gate."""
+    """A rung, ready to be judged.
+
+    Args:
+        estimator: sklearn's object (None for the rule), for MLflow and for the gate.
+        search: what was tried.
+        since: the oldest snapshot that it was fitted on; empty where on the whole training part.
+    """
 
     name: RungName
     scorer: Scorer
     estimator: Any
     parameters: Mapping[str, Any]
     search: tuple[Mapping[str, Any], ...] = field(default=())
+    since: str = ""
 
     def offline_probability(self, rows: pd.DataFrame) -> FloatArray:
         """What the object that was fitted says: the release must say the same to 1e-9."""
@@ -56,7 +62,8 @@ def fit_rung(name: RungName, dataset: Dataset, split: Split, settings: Settings)
     fields = model_fields(dataset.fields())
     if name == "rule":
         # the rule is drawn from all earlier rows: it has a handful of rates and nothing to overfit
-        known = pd.concat([split.train, split.calibration], ignore_index=True)
+        parts = [split.train] if split.is_shared else [split.train, split.calibration]
+        known = pd.concat(parts, ignore_index=True)
         table = fitted_rule(dataset.rule, known, known["churned"].to_numpy())
         return FittedRung(name, RuleScorer(table, fields), None, {"conditions": len(dataset.rule.points)})
     search = searched(name, dataset, at_most(split.train, settings.training_rows, settings.seed), settings)
@@ -76,23 +83,24 @@ def _fit_what_is_new(
     rows, others = next(_halves(split.calibration, split.train))
     asked = split.calibration[rows].reset_index(drop=True)
 
-    def tried(months: int) -> list[_Tried]:
-        part, parameters = _newest(Split(others, asked, asked), months), [each["parameters"] for each in search]
+    def tried(since: str) -> list[_Tried]:
+        part, parameters = _from(since, Split(others, asked, asked)), [each["parameters"] for each in search]
         fits = [fit_with(name, dataset, part, each, settings) for each in parameters[:BEST_SETTINGS]]
-        return [_Tried(months, fit.parameters, _losses(fit, asked)) for fit in fits]
+        return [_Tried(since, fit.parameters, _losses(fit, asked)) for fit in fits]
 
-    of_since, of_whole = tried(settings.months_since_change + 1), tried(len(split.snapshots))
-    since, whole = (min(found, key=lambda each: each.log_loss) for found in (of_since, of_whole))
-    kept = whole if _is_lower(whole.losses, since.losses, asked["customer_id"]) else since
-    fitted = fit_with(name, dataset, _newest(split, kept.months), kept.parameters, settings)
-    return replace(fitted, search=(*search, *(each.as_dict() for each in (*of_since, *of_whole))))
+    oldest, newest = split.snapshots[0], split.snapshots[-1]
+    of_new, of_whole = tried(max(oldest, month_after(newest, -settings.months_since_change))), tried(oldest)
+    new, whole = (min(found, key=lambda each: each.log_loss) for found in (of_new, of_whole))
+    kept = whole if _is_lower(whole.losses, new.losses, asked["customer_id"]) else new
+    fitted = fit_with(name, dataset, _from(kept.since, split), kept.parameters, settings)
+    return replace(fitted, search=(*search, *(each.as_dict() for each in (*of_new, *of_whole))), since=kept.since)
 
 
 @dataclass(frozen=True)
 class _Tried:
-    """A length of history and settings, and the log loss of each row that was asked about."""
+    """The oldest snapshot learned from and settings, and the log loss of each row that was asked about."""
 
-    months: int
+    since: str
     parameters: Mapping[str, Any]
     losses: FloatArray
 
@@ -103,7 +111,7 @@ class _Tried:
 
     def as_dict(self) -> dict[str, Any]:
         """As every candidate of a search is kept."""
-        return {"parameters": {**self.parameters, "months": self.months}, "log_loss": self.log_loss}
+        return {"parameters": {**self.parameters, "since": self.since}, "log_loss": self.log_loss}
 
 
 def _is_lower(losses: FloatArray, others: FloatArray, customers: "pd.Series[str]") -> bool:
@@ -116,10 +124,9 @@ def _losses(fitted: FittedRung, rows: pd.DataFrame) -> FloatArray:
     return log_losses(rows["churned"].to_numpy(dtype=np.float64), fitted.scorer.probability(rows, len(rows)))
 
 
-def _newest(split: Split, months: int) -> Split:
-    """The split with the newest months only of its training part."""
-    kept = split.train["snapshot"].isin(split.snapshots[-months:])
-    return replace(split, train=split.train[kept].reset_index(drop=True))
+def _from(since: str, split: Split) -> Split:
+    """The split without the months before `since` in its training part."""
+    return replace(split, train=split.train[split.train["snapshot"] >= since].reset_index(drop=True))
 
 
 def fit_with(
@@ -158,7 +165,7 @@ def _halves(rows: pd.DataFrame, train: pd.DataFrame) -> Iterator[tuple[NDArray[n
     Only the months of `rows` are held back: what a customer did before is known when their outcome is not.
     """
     is_new = train["snapshot"].isin(set(rows["snapshot"]))
-    theirs, new = (hashed_shares(part["customer_id"], "halves") < HALF for part in (rows, train[is_new]))
+    theirs, new = (is_in_first_half(part["customer_id"]) for part in (rows, train[is_new]))
     for first in (True, False):
         yield theirs == first, train.drop(index=train.index[is_new][new == first]).reset_index(drop=True)
 

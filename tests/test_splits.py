@@ -167,10 +167,11 @@ def test_nobody_who_was_called_in_the_newest_month_is_learned_from(lake: Lake) -
     assert not set(newest["customer_id"]) & set(split.test["customer_id"])
 
 
-def test_where_there_is_too_little_to_deal_the_split_is_by_time(lake: Lake) -> None:
-    for key in ("2024-01", "2024-02", "2024-03"):  # four leave in each month: a half has not five of them
+@pytest.mark.parametrize("one_of", [60, 28])  # leaves: seven or fifteen, of whom a half, or its halves, have too few
+def test_where_there_is_too_little_to_deal_the_split_is_by_time(lake: Lake, one_of: int) -> None:
+    for key in ("2024-01", "2024-02", "2024-03"):
         rows = lake.read("labels", "customers", key).sort_by("customer_id")
-        labels = {"customer_id": rows["customer_id"], "churned": np.arange(400) % 60 == 0}
+        labels = {"customer_id": rows["customer_id"], "churned": np.arange(400) % one_of == 0}
         lake.write(pa.table(labels), "labels", "customers", key)
     split = split_of(made_up(), lake, "2024-04", WHAT_IS_NEW)
     assert (split.is_shared, set(split.test["snapshot"])) == (False, {"2024-03"})

@@ -27,9 +27,9 @@ from pipeline.splits import Split
 from pipeline.training import (
     TRUSTED_TYPES,
     FittedRung,
+    _from,
     _halves,
     _is_lower,
-    _newest,
     calibrated,
     cross_validated,
     fit_rung,
@@ -176,8 +176,9 @@ AFTER_A_CHANGE = SMALL.model_copy(update={"months_since_change": 1, "search_cand
 def test_after_a_change_the_month_since_and_the_one_before_are_learned_from(name: RungName) -> None:
     split = shared_split()
     found = fit_rung(name, DATASET, split, AFTER_A_CHANGE)
-    losses = [(tried["parameters"]["months"], tried["log_loss"]) for tried in found.search[2:]]
-    assert [months for months, _ in losses] == [2, 2, 4, 4]
+    losses = [(tried["parameters"]["since"], tried["log_loss"]) for tried in found.search[2:]]
+    assert [since for since, _ in losses] == ["2024-03", "2024-03", "2024-01", "2024-01"]
+    assert found.since == "2024-03"
     assert min(loss for _, loss in losses[:2]) < min(loss for _, loss in losses[2:])
     everything = fit_with(name, DATASET, split, found.parameters, SMALL)
     said, wider = (log_loss(split.test, fit.scorer.probability(split.test, 1_500)) for fit in (found, everything))
@@ -187,7 +188,23 @@ def test_after_a_change_the_month_since_and_the_one_before_are_learned_from(name
 @pytest.mark.parametrize("name", MODELS)
 def test_after_a_change_one_candidate_is_enough(name: RungName) -> None:
     found = fit_rung(name, DATASET, shared_split(), AFTER_A_CHANGE.model_copy(update={"search_candidates": 1}))
-    assert [tried["parameters"].get("months") for tried in found.search] == [None, 2, 4]
+    assert [tried["parameters"].get("since") for tried in found.search] == [None, "2024-03", "2024-01"]
+
+
+def test_the_rule_counts_a_customer_once_who_calibrates_with_what_was_learned() -> None:
+    split = shared_split()
+    once = fit_rung("rule", DATASET, replace(split, calibration=split.calibration.iloc[:0]), SMALL)
+    assert model_bytes(fit_rung("rule", DATASET, split, SMALL).scorer) == model_bytes(once.scorer)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_months_since_a_change_are_counted_by_the_calendar_and_not_by_how_many_are_there(name: RungName) -> None:
+    split = shared_split()
+    without_march = replace(split, train=split.train[split.train["snapshot"] != "2024-03"].reset_index(drop=True))
+    found = fit_rung(name, DATASET, without_march, AFTER_A_CHANGE)
+    assert found.since == "2024-03"
+    kept = fit_with(name, DATASET, _from("2024-04", split), found.parameters, AFTER_A_CHANGE)
+    assert model_bytes(found.scorer) == model_bytes(kept.scorer)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -199,7 +216,7 @@ def test_where_nothing_has_changed_the_whole_past_is_learned_from(name: RungName
     narrow = [month.iloc[:0] for month in months[:-1]] + [months[-1].iloc[:100]]
     tiny = replace(split, train=pd.concat([*months[:-1], narrow[-1], few], ignore_index=True))
     found = fit_rung(name, DATASET, tiny, AFTER_A_CHANGE)
-    wide, since = (fit_with(name, DATASET, part, found.parameters, SMALL) for part in (tiny, _newest(tiny, 2)))
+    wide, since = (fit_with(name, DATASET, part, found.parameters, SMALL) for part in (tiny, _from("2024-08", tiny)))
     assert model_bytes(found.scorer) == model_bytes(wide.scorer) != model_bytes(since.scorer)
 
 
