@@ -11,7 +11,7 @@ from assets.run import Progress
 from pipeline.errors import SourceError
 from pipeline.settings import Settings
 
-COST_CUSTOMERS, COST_MONTHS = 100_000, 8
+COST_CUSTOMERS, COST_ROUNDS = 100_000, 7
 
 
 def monitor_goals(retail: Path | None, *, is_quick: bool, progress: Progress) -> dict[str, Any]:
@@ -35,27 +35,16 @@ def estimate_goals(*, is_quick: bool, progress: Progress) -> dict[str, Any]:
     return estimation_errors(QUICK if is_quick else EstimateSettings(), progress=progress)
 
 
-def cost_goals(settings: Settings, *, customers: int = COST_CUSTOMERS, progress: Progress) -> dict[str, Any]:
+def cost_goals(
+    settings: Settings, *, customers: int = COST_CUSTOMERS, rounds: int = COST_ROUNDS, progress: Progress
+) -> dict[str, Any]:
     """Processor time of monitoring beside that of features, in a simulated company of its own that is thrown away."""
+    from assets.bench_company import company_with_past
     from monitoring.bench_cost import monitoring_cost
-    from pipeline.datasets.registry import load_dataset
-    from pipeline.ingestion import ingest
-    from pipeline.lake import lake_of
-    from pipeline.validation import validate
 
     with tempfile.TemporaryDirectory(prefix="churn-bench-") as home:
-        changes = {"simulated_customers": customers, "simulated_months": COST_MONTHS}
-        settings = settings.model_copy(update={"home": home, "dataset": "simulated", **changes})
-        dataset, lake = load_dataset(settings), lake_of(settings, "simulated")
-        keys, total = dataset.calendar.keys(), len(dataset.tables) + 1
-        for done, table in enumerate(dataset.tables, 1):
-            for key in keys:
-                ingest(dataset, table.name, key, settings, lake)
-            validate(dataset, table.name, keys, lake)
-            progress(f"making {table.name}", done, total)
-        found = monitoring_cost(dataset, lake, keys[-1])
-        progress("measured", total, total)
-    return found
+        here = {"home": home, "state_url": None, "simulated_customers": customers}
+        return monitoring_cost(*company_with_past(settings.model_copy(update=here), progress), rounds=rounds)
 
 
 def rules_table(rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -93,7 +93,7 @@ def estimates(*, quick: Quick = False, as_json: AsJson = False) -> None:
 
 @app.command(name="monitoring-cost")
 def monitoring_cost(*, as_json: AsJson = False) -> None:
-    """Processor time of a month's sketch, drift and estimate beside its features', at 100,000 customers."""
+    """Processor time of all that monitors a month beside its features', at 100,000 customers; about two minutes."""
     from assets.bench_monitoring import cost_goals, cost_table
     from assets.terminal import progress_bar
 

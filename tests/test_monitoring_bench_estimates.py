@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from upath import UPath
 
 from assets import bench_monitoring, cli
+from assets.bench_company import company_with_past
 from monitoring.bench import BenchSettings
-from monitoring.bench_cost import monitoring_cost
 from monitoring.bench_estimates import (
     CHANGED,
     SHIFTED,
@@ -20,12 +19,10 @@ from monitoring.bench_estimates import (
     drawn_customers,
     estimation_errors,
 )
+from monitoring.month import LOOKS, look
+from monitoring.watched import WatchedMonth
 from pipeline.errors import SourceError
-from pipeline.features import build_features
-from pipeline.lake import Lake
-from tests.little_company import ROWS, file_by_month, little_company
-
-KEY = "2024-03"
+from pipeline.settings import Settings
 
 
 def mean_chance(concept: Concept) -> float:
@@ -57,14 +54,22 @@ def test_the_bench_reports_bias_beside_the_noise_of_what_came() -> None:
     assert found["goals"][-1]["name"].startswith("concept drift is not seen")
 
 
-def test_the_cost_is_that_of_sketch_drift_and_estimate_over_that_of_features(tmp_path: Path) -> None:
-    lake, dataset = Lake(UPath(tmp_path)), little_company()
-    file_by_month(lake, dataset, ROWS)
-    lake.write(build_features(dataset, lake, KEY), "features", "customers", KEY)
-    found = monitoring_cost(dataset, lake, KEY, rounds=1)
+def test_the_cost_is_that_of_every_look_over_that_of_features(tmp_path: Path) -> None:
+    settings = Settings(home=str(tmp_path))
+    found = bench_monitoring.cost_goals(settings, customers=1_000, rounds=1, progress=lambda *_: None)
     seconds = found["seconds"]
-    share = (seconds["sketch"] + seconds["drift"] + seconds["estimate"]) / seconds["features"]
+    assert set(seconds) == {"features", "sketch", *LOOKS, "decision"}
+    share = (sum(seconds.values()) - seconds["features"]) / seconds["features"]
     assert found["goals"][0]["measured"] == pytest.approx(share, abs=1e-4)
+
+
+def test_the_company_that_the_cost_is_measured_on_has_results_of_two_releases(tmp_path: Path) -> None:
+    settings = Settings(home=str(tmp_path), simulated_customers=1_000)
+    month = WatchedMonth(*company_with_past(settings, lambda *_: None))
+    found = look(month, "realised").figures["results"][0]["figures"][0]
+    assert found["left_alone"] > 0
+    assert set(found["against"]) == {"rule", "previous release"}
+    assert look(month, "estimated").figures["method"] == "pape"
 
 
 def test_the_command_prints_one_object_and_says_what_was_left_out(
