@@ -2,7 +2,7 @@
 
 Cox (1958): logit P(leaves) = intercept + slope * logit(p). A slope below 1 promises extremes that do not come, as an
 overfitted model does; an intercept below 0, at slope 1, promises too many leavers. Errors are clustered by customer, so
-several months of a customer do not count as so many customers.
+several months of a customer, or several copies, do not count as so many customers.
 """
 
 from dataclasses import dataclass
@@ -37,8 +37,16 @@ class CalibrationDrift:
         return not (self.slope.low <= 1 <= self.slope.high and self.intercept.low <= 0 <= self.intercept.high)
 
 
-def calibration_drift(churned: ArrayLike, probability: ArrayLike, *, customer: ArrayLike) -> CalibrationDrift:
+def calibration_drift(
+    churned: ArrayLike, probability: ArrayLike, *, customer: ArrayLike | None = None, copies: ArrayLike = 1.0
+) -> CalibrationDrift:
     """Slope and intercept with 95 % intervals.
+
+    Args:
+        churned: who left, shape (rows,).
+        probability: as it was given.
+        customer: who each row is of; each of another one by default.
+        copies: how many rows each stands for.
 
     Raises:
         ContractError: nobody left, or nobody stayed, or all have the same probability: there is nothing to fit.
@@ -53,23 +61,25 @@ def calibration_drift(churned: ArrayLike, probability: ArrayLike, *, customer: A
             found=f"{int(y.sum())} of {len(y)} who left, {len(np.unique(p))} different probabilities",
             remedy="Wait for more labels, or put more months together.",
         )
-    groups = np.unique(np.asarray(customer), return_inverse=True)[1]
-    ones = np.ones(len(y))
-    slope = _fitted(np.stack([ones, logit], axis=1), y, np.zeros(len(y)), groups)[1]
-    return CalibrationDrift(slope, _fitted(ones[:, None], y, logit, groups)[0])
+    groups = np.arange(len(y)) if customer is None else np.unique(np.asarray(customer), return_inverse=True)[1]
+    ones, times = np.ones(len(y)), np.broadcast_to(np.asarray(copies, dtype=np.float64), y.shape)
+    slope = _fitted(np.stack([ones, logit], axis=1), y, np.zeros(len(y)), times, groups)[1]
+    return CalibrationDrift(slope, _fitted(ones[:, None], y, logit, times, groups)[0])
 
 
-def _fitted(x: FloatArray, y: FloatArray, offset: FloatArray, groups: NDArray[np.int64]) -> list[Interval]:
+def _fitted(
+    x: FloatArray, y: FloatArray, offset: FloatArray, copies: FloatArray, groups: NDArray[np.int64]
+) -> list[Interval]:
     """Logistic regression by Newton's method, coefficients with clustered intervals (Liang and Zeger 1986)."""
     beta = np.zeros(x.shape[1])
     for _ in range(STEPS):
         p = 1 / (1 + np.exp(-(offset + x @ beta)))
-        information = (x.T * (p * (1 - p))) @ x
-        step = np.linalg.solve(information, x.T @ (y - p))
+        information = (x.T * (copies * p * (1 - p))) @ x
+        step = np.linalg.solve(information, x.T @ (copies * (y - p)))
         beta = beta + step
         if np.abs(step).max() < CLOSE_ENOUGH:
             break
-    scores = x * (y - p)[:, None]
+    scores = x * (copies * (y - p))[:, None]
     by_customer = np.stack([np.bincount(groups, weights=column) for column in scores.T], axis=1)
     bread = np.linalg.inv(information)
     error = np.sqrt(np.diag(bread @ (by_customer.T @ by_customer) @ bread))

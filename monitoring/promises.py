@@ -1,13 +1,12 @@
 """What the release is expected to achieve on the month's customers, before anybody can know who leaves."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from monitoring.estimated import WEIGHED_ROWS, Estimate, Labelled, Unlabelled, pape
 from monitoring.evidence import Evidence
 from monitoring.figures import intervals_as_dict
-from monitoring.outcomes import matured_outcomes
 from monitoring.realised import honest_rows
 from monitoring.watched import WatchedMonth
 from pipeline.bootstrap import Interval
@@ -19,9 +18,6 @@ from pipeline.release import Release
 from pipeline.scored import ScoredMonth, evenly
 from pipeline.splits import is_tested, labelled_rows
 from pipeline.wording import money_figure, number
-
-if TYPE_CHECKING:
-    import sqlalchemy as sa
 
 LOOKED_AT_ROWS = 3_000  # of the month, to tell how its customers differ from the labelled ones
 LABELLED_MONTHS = 3  # the newest: what was true half a year ago may not be
@@ -86,22 +82,21 @@ def _labelled(watched: WatchedMonth, release: Release) -> Labelled | None:
     # not those before all that it has seen either: it was given what is new only, because they are of another world
     later = [key for key in matured(watched.dataset, watched.key) if key >= min(seen | tested, default="")]
     keys = [key for key in later if key in dealt or key not in seen][-LABELLED_MONTHS:]
-    engine = watched.engine()
-    found = [_of_month(watched, release, engine, key, is_dealt=key in dealt) for key in keys]
-    engine.dispose()
+    most = WEIGHED_ROWS // max(len(keys), 1)  # as many as are weighed in all: the others cost time only
+    found = [_of_month(watched, release, key, is_dealt=key in dealt, most=most) for key in keys]
     if not found:
         return None
     return Labelled(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
 
 def _of_month(
-    watched: WatchedMonth, release: Release, engine: "sa.Engine", key: str, *, is_dealt: bool
+    watched: WatchedMonth, release: Release, key: str, *, is_dealt: bool, most: int
 ) -> tuple[FloatArray, ...]:
-    """Probability, outcome, encoded features and copies of a month's rows; all of them where nobody was called.
+    """Probability, outcome, encoded features and copies of about `most` rows; of all of them where nobody was called.
 
     Where its customers were dealt, only those who were tested on.
     """
-    outcome = matured_outcomes(watched.dataset, watched.lake, engine, release, key)
+    outcome = watched.matured(key)
     if outcome is None:
         rows = labelled_rows(watched.dataset, watched.lake, [key])
         if is_dealt:
@@ -112,11 +107,11 @@ def _of_month(
     places = honest_rows(outcome.outcomes)
     if is_dealt:
         places = places[is_tested(outcome.outcomes.customer[places].tolist(), key, watched.settings.seed)]
-    places = places[:: max(1, len(places) // WEIGHED_ROWS)]  # as many as are weighed in all: the others cost time only
+    places = places[:: max(1, len(places) // most)]
     churned = outcome.outcomes.churned[places].astype(np.float64)
     copies = np.bincount(places)[places].astype(np.float64)
-    some = ScoredMonth(key, outcome.scored.features.take(places), release)
-    return outcome.said_by(release)[places], churned, _encoded(release, some), copies
+    encoded = _encoded(release, outcome.scored.only(places))
+    return outcome.said_by(release, places), churned, encoded, copies
 
 
 def _encoded(release: Release, scored: ScoredMonth) -> FloatArray:

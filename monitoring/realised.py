@@ -7,29 +7,29 @@ them is what would have happened to all, so each of them stands for as many as w
 probability weighting by the share that the lot really left (Horvitz and Thompson 1952; Hajek's form, by month).
 Customers who were never selected stand for themselves; the contacted ones are not looked at.
 
-The weights are whole numbers of copies, as even as can be and handed out by a hash of the customer. The bootstrap of
-`pipeline/metrics.py` draws customers, so a customer's copies come and go together and the intervals know how few people
-were really left alone.
+The weights are whole numbers of copies, as even as can be and handed out by a hash of the customer. Intervals are of
+customers, whose copies come and go together (`weighted.py`), so they know how few people were really left alone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.figures import intervals_as_dict
-from pipeline.bootstrap import Draws, Interval
+from monitoring.weighted import Campaign, Customers, figures_of, slice_figures_of
+from pipeline.bootstrap import Interval
 from pipeline.control_group import representative_places
-from pipeline.economics import FloatArray, Payoffs
-from pipeline.holdout import canonical_order, checked_probability, holdout_of
-from pipeline.metrics import drawn_metrics, metrics_of
-from pipeline.settings import Settings
+from pipeline.economics import FloatArray
+from pipeline.holdout import checked_probability
 
 FEWEST_LEFT_ALONE = 30
 OVERALL = "all"
 MODEL = "model"
+TINY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,14 @@ class Realised:
     """Figures of one release in one month, or of a slice of that.
 
     Args:
-        metrics: as `pipeline.metrics.evaluate` gives them; empty where nobody left or nobody stayed.
+        metrics: as `pipeline.metrics.evaluate` gives them, of a slice those that are shown; empty where nobody left or
+            nobody stayed.
         rows: customers who were scored.
         contacted: of them, how many were contacted.
         left_alone: of them, how many were selected and left alone by lot.
         is_honest: whether the selected are represented at all, and by people enough. Where not, the figures are those
             of the customers nobody wanted to contact, and say little about the model where it matters.
-        against: profit less that of each rival on the same draws.
+        against: profit less that of each rival on the same customers.
     """
 
     release: str
@@ -109,27 +110,28 @@ def realised(
     outcomes: Outcomes,
     *,
     budget_share: float,
-    settings: Settings,
+    seed: int,
     slices: Mapping[str, NDArray[np.bool_]] | None = None,
     rivals: Mapping[str, FloatArray] | None = None,
+    asked: NDArray[np.bool_] | None = None,
 ) -> list[Realised]:
     """Realised performance by release and month, then by slice; the overall figures come first.
 
     Args:
         outcomes: matured rows of any number of releases and months.
         budget_share: share of a month's customers that can be contacted, for the campaign's profit.
-        settings: rounds and seed of the bootstrap.
+        seed: of the little that is drawn.
         slices: by name, which rows are inside, shape (rows,).
         rivals: by name, what others say of the same rows, shape (rows,): the overall profit is compared with theirs.
+        asked: which rows the rivals were asked about, all by default: see `rows_to_ask`.
     """
+    asked = np.ones(len(outcomes), dtype=bool) if asked is None else asked
     found = []
-    for release in np.unique(outcomes.release):
-        for snapshot in np.unique(outcomes.snapshot[outcomes.release == release]):
-            month = (outcomes.release == release) & (outcomes.snapshot == snapshot)
-            for name, inside in ({OVERALL: np.ones(len(outcomes), dtype=bool)} | dict(slices or {})).items():
-                rows = np.flatnonzero(month & inside)
-                others = {who: p[rows] for who, p in (rivals or {}).items()} if name == OVERALL else {}
-                found.append(_realised(name, outcomes.only(rows), others, budget_share, settings))
+    for rows in _by_release_and_month(outcomes):
+        month = _Month(outcomes.only(rows), budget_share, seed)
+        others = {who: p[rows] for who, p in (rivals or {}).items()}
+        found.append(month.overall(others, asked[rows]))
+        found += [month.part(name, inside[rows]) for name, inside in (slices or {}).items()]
     return [each for each in found if each.rows]
 
 
@@ -138,37 +140,99 @@ def honest_rows(outcomes: Outcomes) -> NDArray[np.int64]:
     return representative_places(outcomes.customer, outcomes.selected, outcomes.contacted)
 
 
-def _realised(
-    name: str, outcomes: Outcomes, rivals: Mapping[str, FloatArray], budget_share: float, settings: Settings
-) -> Realised:
-    places = honest_rows(outcomes)
-    selected, left_alone = int(outcomes.selected.sum()), int(outcomes.left_alone.sum())
-    drawn = _drawn(outcomes.only(places), {who: p[places] for who, p in rivals.items()}, budget_share, settings)
-    return Realised(
-        release=str(outcomes.release[0]) if len(outcomes) else "",
-        snapshot=str(outcomes.snapshot[0]) if len(outcomes) else "",
-        slice=name,
-        metrics=metrics_of(drawn, MODEL) if drawn else {},
-        rows=len(outcomes),
-        contacted=int(outcomes.contacted.sum()),
-        left_alone=left_alone,
-        is_honest=left_alone >= min(FEWEST_LEFT_ALONE, selected),
-        against={who: drawn.difference((MODEL, "profit"), (who, "profit")) for who in rivals} if drawn else {},
-    )
+def rows_to_ask(outcomes: Outcomes, most: int) -> NDArray[np.bool_]:
+    """The rows of a month that a rival is asked about: the control group, and about `most` of those never selected.
+
+    A rival that has to score everybody anew costs more than all the rest. Each of the others then stands for several,
+    which leaves no more doubt than the control group does, each of whom stands for several anyway.
+    """
+    others = np.flatnonzero(~outcomes.selected)
+    found = outcomes.left_alone
+    found[others[:: max(1, len(others) // most)]] = True
+    return found
 
 
-def _drawn(rows: Outcomes, rivals: Mapping[str, FloatArray], budget_share: float, settings: Settings) -> Draws | None:
-    """Every figure and its draws; None where nobody left or nobody stayed."""
-    if len(np.unique(rows.churned)) < 2:
-        return None
-    order = canonical_order(rows.customer, rows.snapshot)
-    sorted_rows = rows.only(order)
-    found = holdout_of(
-        sorted_rows.churned,
-        Payoffs(sorted_rows.gain, sorted_rows.loss),
-        customer=sorted_rows.customer,
-        snapshot=sorted_rows.snapshot,
-        budget_share=budget_share,
-    )
-    others = {who: checked_probability(who, p[order]) for who, p in rivals.items()}
-    return drawn_metrics(found, {MODEL: checked_probability(MODEL, sorted_rows.probability), **others}, settings)
+def _by_release_and_month(outcomes: Outcomes) -> list[NDArray[np.int64]]:
+    """The rows of each release and month, in their order."""
+    releases, snapshots = (sorted(set(names.tolist())) for names in (outcomes.release, outcomes.snapshot))
+    if len(releases) == len(snapshots) == 1:
+        return [np.arange(len(outcomes))]
+    each = [(outcomes.release == one) & (outcomes.snapshot == other) for one in releases for other in snapshots]
+    return [np.flatnonzero(rows) for rows in each if rows.any()]
+
+
+@dataclass(frozen=True)
+class _Month:
+    """The outcomes of one release in one month."""
+
+    outcomes: Outcomes
+    budget_share: float
+    seed: int
+
+    def overall(self, rivals: Mapping[str, FloatArray], asked: NDArray[np.bool_]) -> Realised:
+        """Every figure of all customers."""
+        everybody = np.ones(len(self.outcomes), dtype=bool)
+        customers = self._customers(everybody, everybody)
+        if not customers.have_both_outcomes:
+            return self._figures(OVERALL, everybody, {}, {})
+        metrics = figures_of(customers, budget_share=self.budget_share, seed=self.seed)
+        return self._figures(OVERALL, everybody, metrics, self._against(rivals, self._customers(everybody, asked)))
+
+    def part(self, name: str, inside: NDArray[np.bool_]) -> Realised:
+        """The figures that are shown of a slice."""
+        customers = self._customers(inside, inside)
+        return self._figures(name, inside, slice_figures_of(customers) if customers.have_both_outcomes else {}, {})
+
+    def _figures(
+        self, name: str, inside: NDArray[np.bool_], metrics: Mapping[str, Interval], against: Mapping[str, Interval]
+    ) -> Realised:
+        rows = self.outcomes
+        selected, left_alone = (int((inside & each).sum()) for each in (rows.selected, rows.left_alone))
+        return Realised(
+            release=str(rows.release[0]),
+            snapshot=str(rows.snapshot[0]),
+            slice=name,
+            metrics=metrics,
+            rows=int(inside.sum()),
+            contacted=int((inside & rows.contacted).sum()),
+            left_alone=left_alone,
+            is_honest=left_alone >= min(FEWEST_LEFT_ALONE, selected),
+            against=against,
+        )
+
+    def _against(self, rivals: Mapping[str, FloatArray], customers: Customers) -> dict[str, Interval]:
+        """Profit less that of each rival on the customers that rivals were asked about."""
+        ours = Campaign(customers, customers.probability, self.budget_share).profit()
+        theirs = {who: checked_probability(who, p[customers.row]) for who, p in rivals.items()}
+        profits = {who: Campaign(customers, p, self.budget_share).profit() for who, p in theirs.items()}
+        return {who: (ours - profit).interval for who, profit in profits.items()}
+
+    def _customers(self, inside: NDArray[np.bool_], asked: NDArray[np.bool_]) -> Customers:
+        """Those to judge by of the rows inside, with as many copies as they stand for."""
+        copies = self._copies(inside, asked)[self._sorted.row]
+        return replace(self._sorted, copies=copies).only(np.flatnonzero(copies > 0))
+
+    def _copies(self, inside: NDArray[np.bool_], asked: NDArray[np.bool_]) -> FloatArray:
+        """Of each row; where not all who were never selected were asked, those who were stand for the others too."""
+        rows, copies = np.flatnonzero(inside), np.zeros(len(inside))
+        who = (getattr(self.outcomes, name)[rows] for name in ("customer", "selected", "contacted"))
+        copies[rows] = np.bincount(representative_places(*who), minlength=len(rows))
+        others = inside & ~self.outcomes.selected
+        copies[others] = asked[others] / max(asked[others].mean(), TINY) if others.any() else 0.0
+        return copies
+
+    @cached_property
+    def _sorted(self) -> Customers:
+        rows = self.outcomes
+        p = checked_probability(MODEL, rows.probability)
+        known = np.isfinite(rows.gain) & np.isfinite(rows.loss)
+        everybody = Customers(
+            row=np.arange(len(rows)),
+            probability=p,
+            churned=rows.churned.astype(np.float64),
+            gain=np.where(known, rows.gain, 0.0),
+            loss=np.where(known, rows.loss, 0.0),
+            copies=np.ones(len(rows)),
+            place=np.argsort(np.argsort(rows.customer, kind="stable"), kind="stable"),
+        )
+        return everybody.only(np.argsort(-p, kind="stable"))

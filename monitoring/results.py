@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from monitoring.calibration import CalibrationDrift, calibration_drift
 from monitoring.evidence import Evidence, EvidenceKind
 from monitoring.figures import interval_from_dict, intervals_as_dict, read_figures
-from monitoring.outcomes import RULE, Matured, matured_outcomes
-from monitoring.realised import Outcomes, Realised, honest_rows, realised
+from monitoring.outcomes import RULE, Matured
+from monitoring.realised import Outcomes, Realised, honest_rows, realised, rows_to_ask
 from monitoring.watched import WatchedMonth
 from pipeline.bootstrap import Interval
+from pipeline.economics import FloatArray
 from pipeline.errors import ContractError
 from pipeline.gate_rules import GateRules
 from pipeline.slices import slice_groups
@@ -21,7 +22,7 @@ from pipeline.splits import as_frame
 from pipeline.wording import figure, money_figure
 
 PREVIOUS = "previous release"
-ROUNDS = 200  # of the bootstrap: a monthly look, not a promotion
+RIVAL_ROWS = 10_000  # of those never selected, whom rivals are asked about
 NEWS_Z = 3.0  # one look in 700 strays so far by itself, and there are several looks a month
 WIDTH_IN_SD = 2 * 1.959963984540054
 WORSE = {"roc_auc": -1, "log_loss": 1}
@@ -58,13 +59,8 @@ def results_of_month(watched: WatchedMonth) -> list[Result]:
     """The results of the snapshots that matured in the month and that a batch had scored."""
     if watched.release is None or watched.gone:
         return []
-    engine, results = watched.engine(), []
-    for snapshot in watched.newly_matured:
-        found = matured_outcomes(watched.dataset, watched.lake, engine, watched.release, snapshot)
-        if found is not None and len(found.outcomes):
-            results.append(_result(watched, found, snapshot))
-    engine.dispose()
-    return results
+    found = {snapshot: watched.matured(snapshot) for snapshot in watched.newly_matured}
+    return [_result(watched, each, key) for key, each in found.items() if each is not None and len(each.outcomes)]
 
 
 def result_evidence(watched: WatchedMonth, results: Sequence[Result]) -> list[Evidence]:
@@ -80,29 +76,40 @@ def _is_judgeable(overall: Realised) -> bool:
 
 
 def _result(watched: WatchedMonth, found: Matured, snapshot: str) -> Result:
-    rivals = found.rivals
-    if len(watched.standing) > 1:
-        rivals[PREVIOUS] = found.said_by(watched.standing[1])
-    settings = watched.settings.model_copy(update={"bootstrap_rounds": ROUNDS})
+    asked = rows_to_ask(found.outcomes, RIVAL_ROWS)
     figures = realised(
         found.outcomes,
         budget_share=watched.dataset.economics.budget_share,
-        settings=settings,
+        seed=watched.settings.seed,
         slices=_slices(watched, found),
-        rivals=rivals,
+        rivals=_rivals(watched, found, asked),
+        asked=asked,
     )
     return Result(snapshot, tuple(figures), _calibration(found.outcomes))
 
 
+def _rivals(watched: WatchedMonth, found: Matured, asked: NDArray[np.bool_]) -> dict[str, FloatArray]:
+    """What the rule and the release before say of those who are asked about; NaN for the others."""
+    rows = np.flatnonzero(asked)
+    said = {RULE: found.said_by_rule(rows)}
+    if len(watched.standing) > 1:
+        said[PREVIOUS] = found.said_by(watched.standing[1], rows)
+    places = np.cumsum(asked) - 1
+    return {who: np.where(asked, p[places], np.nan) for who, p in said.items()}
+
+
 def _slices(watched: WatchedMonth, found: Matured) -> dict[str, NDArray[np.bool_]]:
-    groups = slice_groups(watched.dataset, as_frame(found.scored.features, watched.dataset))
+    names = [cut.field for cut in watched.dataset.slices]
+    groups = slice_groups(watched.dataset, as_frame(found.scored.features.select(names), watched.dataset))
     return {f"{cut} is {group}": inside for (cut, group), inside in groups.items()}
 
 
 def _calibration(outcomes: Outcomes) -> CalibrationDrift | None:
-    rows = outcomes.only(honest_rows(outcomes))
+    copies = np.bincount(honest_rows(outcomes), minlength=len(outcomes))
+    judged = copies > 0
+    churned, probability = outcomes.churned[judged], outcomes.probability[judged]
     try:
-        return calibration_drift(rows.churned, rows.probability, customer=rows.customer)
+        return calibration_drift(churned, probability, copies=copies[judged])
     except (ContractError, np.linalg.LinAlgError):
         return None
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monitoring.figures import Kind, write_figures
+from monitoring.outcomes import Matured, matured_outcomes
 from monitoring.reference import Reference, month_sketch, reference_from_dict
 from monitoring.sketches import Sketch
 from pipeline.declaration import Dataset
@@ -33,6 +34,7 @@ class WatchedMonth:
     dataset: Dataset
     settings: Settings
     key: str
+    _matured: dict[str, Matured | None] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def lake(self) -> Lake:
@@ -124,6 +126,17 @@ class WatchedMonth:
     def newly_matured(self) -> list[str]:
         """The snapshots whose outcome became known in the month."""
         return newly_matured(self.dataset, self.key)
+
+    def matured(self, snapshot: str) -> Matured | None:
+        """The outcomes of a snapshot that a batch had scored, as the release of today sees its customers."""
+        if snapshot not in self._matured and self.release is not None:
+            engine = self.engine()
+            found = matured_outcomes(self.dataset, self.lake, engine, self.release, snapshot)
+            engine.dispose()
+            if snapshot not in self.newly_matured:
+                return found
+            self._matured[snapshot] = found  # what the month is about; the months before are asked for once
+        return self._matured.get(snapshot)
 
     def engine(self) -> "sa.Engine":
         """The state database; whoever asks disposes of it."""

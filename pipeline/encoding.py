@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,8 @@ class Encoding:
             encoded[:, i] = np.asarray(columns[field.name], dtype=np.float64)
         each = np.arange(rows)
         for field, places in zip(self.categories, self._places, strict=True):
-            encoded[each, [places.get(value, width) for value in plain_values(columns[field.name])]] = 1.0
+            found = map(places.get, plain_values(columns[field.name]), repeat(width))
+            encoded[each, np.fromiter(found, dtype=np.int64, count=rows)] = 1.0
         return encoded[:, :width]
 
     @cached_property

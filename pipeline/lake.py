@@ -41,8 +41,16 @@ class Lake:
         write_atomically(path, sink.getvalue().to_pybytes())
         return path
 
-    def read(self, layer: Layer, table: str, key: str, columns: Sequence[str] | None = None) -> "pa.Table":
-        """Read a table of a month.
+    def read(
+        self,
+        layer: Layer,
+        table: str,
+        key: str,
+        columns: Sequence[str] | None = None,
+        *,
+        as_codes: Sequence[str] = (),
+    ) -> "pa.Table":
+        """Read a table of a month; text columns named in `as_codes` keep the numbers that the file has for values.
 
         Raises:
             SourceError: it is not there, or it cannot be read.
@@ -55,7 +63,7 @@ class Lake:
                 found="none",
                 remedy="Run the month that writes it first.",
             )
-        return read_parquet(path, columns=columns)
+        return read_parquet(path, columns=columns, as_codes=as_codes)
 
     def keys(self, layer: Layer, table: str) -> list[str]:
         """The months that a table has, oldest first."""
@@ -78,14 +86,15 @@ def lake_of(settings: Settings, dataset_name: str) -> Lake:
     return Lake(settings.root() / dataset_name)
 
 
-def read_parquet(path: UPath, columns: Sequence[str] | None = None) -> "pa.Table":
+def read_parquet(path: UPath, columns: Sequence[str] | None = None, *, as_codes: Sequence[str] = ()) -> "pa.Table":
     """Read one Parquet file, or raise a SourceError that says which file is damaged."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with path.open("rb") as file:
-            return pq.read_table(pa.BufferReader(file.read()), columns=None if columns is None else list(columns))
+            wanted = None if columns is None else list(columns)
+            return pq.read_table(pa.BufferReader(file.read()), columns=wanted, read_dictionary=list(as_codes))
     except (pa.ArrowInvalid, OSError) as error:
         raise SourceError(
             f"file {path}",

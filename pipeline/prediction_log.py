@@ -75,7 +75,8 @@ def predictions_table() -> "sa.Table":
     # all that tells which batch of a month was written last, so that its rows alone are read
     batch = ("dataset", "snapshot", "source", "predicted_at", "release")
     sa.Index("predictions_by_snapshot", *(table.c[name] for name in batch))
-    sa.Index("predictions_by_time", table.c.dataset, table.c.predicted_at)
+    # a month's answers of the service, without its batch, which is of that month too and far more
+    sa.Index("predictions_by_time", table.c.dataset, table.c.source, table.c.predicted_at)
     return table
 
 
@@ -145,18 +146,33 @@ def read_predictions(
     return _frame(engine, sa.select(table).where(*conditions).order_by(table.c.predicted_at, table.c.id))
 
 
-def read_batch(engine: "sa.Engine", dataset: str, snapshot: str) -> "pd.DataFrame":
-    """What the newest batch said of each customer of a snapshot: the columns of `BATCH_COLUMNS`.
+def newest_batch(engine: "sa.Engine", dataset: str, snapshot: str) -> str | None:
+    """The release whose list of a snapshot was written last; None where no batch was run.
 
-    Where a month was scored by several releases, customers are called from the list that was written last. A release
-    of a later month came when they had been called: what it says of the month, when that is run again, is left out.
+    A release of a later month came when customers had been called: what it says of the month, when that is run again,
+    is left out.
     """
     import sqlalchemy as sa
 
     table = predictions_table()
     create_if_missing(engine, table)
-    same = (table.c.dataset == dataset) & (table.c.snapshot == snapshot) & (table.c.source == "batch")
-    same &= sa.func.substr(table.c.release, 1, len(snapshot)) <= snapshot  # an id begins with its month
+    query = sa.select(table.c.release).where(_of_batch(dataset, snapshot)).order_by(table.c.predicted_at.desc())
+    with engine.connect() as connection:
+        found: str | None = connection.execute(query.limit(1)).scalar()
+    return found
+
+
+def read_batch(engine: "sa.Engine", dataset: str, snapshot: str) -> "pd.DataFrame":
+    """What the newest batch said of each customer of a snapshot: the columns of `BATCH_COLUMNS`.
+
+    Where a month was scored by several releases, customers are called from the list that was written last, which is
+    that of `newest_batch`.
+    """
+    import sqlalchemy as sa
+
+    table = predictions_table()
+    create_if_missing(engine, table)
+    same = _of_batch(dataset, snapshot)
     newest = sa.select(sa.func.max(table.c.predicted_at)).where(same).scalar_subquery()
     columns = [table.c[name] for name in BATCH_COLUMNS]
     return _frame(engine, sa.select(*columns).where(same, table.c.predicted_at == newest).order_by(table.c.customer_id))
@@ -196,6 +212,15 @@ def _frame(engine: "sa.Engine", query: "sa.Select[Any]") -> "pd.DataFrame":
     with engine.connect() as connection:
         found = connection.execute(query).all()
     return pd.DataFrame([tuple(row) for row in found], columns=[column.name for column in query.selected_columns])
+
+
+def _of_batch(dataset: str, snapshot: str) -> "sa.ColumnElement[bool]":
+    """Rows of the batches of a snapshot, but for those of later releases."""
+    import sqlalchemy as sa
+
+    table = predictions_table()
+    same = (table.c.dataset == dataset) & (table.c.snapshot == snapshot) & (table.c.source == "batch")
+    return same & (sa.func.substr(table.c.release, 1, len(snapshot)) <= snapshot)  # an id begins with its month
 
 
 def _of_month(table: "sa.Table", month: str) -> "sa.ColumnElement[bool]":

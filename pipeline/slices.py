@@ -72,8 +72,9 @@ def _groups_of(cut: Slice, column: pd.Series) -> Iterator[tuple[str, NDArray[np.
     if pd.api.types.is_numeric_dtype(column):
         yield from _groups_of_numbers(cut, column.to_numpy(dtype=np.float64))
     else:
-        for category in sorted({str(value) for value in column[~missing]}):
-            yield category, (column == category).to_numpy(dtype=bool)
+        codes, values = pd.factorize(column)
+        for category, code in sorted((str(value), code) for code, value in enumerate(values)):
+            yield category, codes == code
     yield MISSING, missing
 
 

@@ -4,9 +4,6 @@ import numpy as np
 import pytest
 
 from monitoring.realised import Outcomes, honest_rows, realised
-from pipeline.settings import Settings
-
-SETTINGS = Settings(bootstrap_rounds=100, seed=1)
 
 
 def outcomes(rows: int, **columns: object) -> Outcomes:
@@ -56,7 +53,7 @@ def test_who_stands_for_more_does_not_depend_on_the_order_of_rows() -> None:
 
 def test_a_campaign_that_works_does_not_make_the_model_look_bad() -> None:
     month, would_leave = campaign(20_000, left_alone_share=0.2, effect=0.6)
-    found = realised(month, budget_share=0.1, settings=SETTINGS)[0]
+    found = realised(month, budget_share=0.1, seed=1)[0]
     best = month.selected
     truth = float(np.where(would_leave[best], 100.0, -10.0).sum())
     naive = float(np.where(month.churned[best], 100.0, -10.0).sum())
@@ -67,7 +64,7 @@ def test_a_campaign_that_works_does_not_make_the_model_look_bad() -> None:
 
 def test_fewer_left_alone_mean_wider_intervals() -> None:
     many, few = (
-        realised(campaign(20_000, left_alone_share=share, effect=0.6)[0], budget_share=0.1, settings=SETTINGS)[0]
+        realised(campaign(20_000, left_alone_share=share, effect=0.6)[0], budget_share=0.1, seed=1)[0]
         for share in (1.0, 0.1)
     )
     width = [each.metrics["profit"].high - each.metrics["profit"].low for each in (many, few)]
@@ -76,13 +73,13 @@ def test_fewer_left_alone_mean_wider_intervals() -> None:
 
 def test_without_a_control_group_the_figures_say_that_they_are_not_honest() -> None:
     month, _ = campaign(4_000, left_alone_share=0.0, effect=0.6)
-    found = realised(month, budget_share=0.1, settings=SETTINGS)[0]
+    found = realised(month, budget_share=0.1, seed=1)[0]
     assert (found.is_honest, found.left_alone, found.contacted) == (False, 0, int(month.selected.sum()))
 
 
 def test_without_a_campaign_everybody_counts() -> None:
     month, _ = campaign(4_000, left_alone_share=1.0, effect=0.0)
-    found = realised(month, budget_share=0.1, settings=SETTINGS)[0]
+    found = realised(month, budget_share=0.1, seed=1)[0]
     assert (found.is_honest, found.left_alone) == (True, int(month.selected.sum()))
 
 
@@ -93,7 +90,7 @@ def test_figures_come_by_release_month_and_slice() -> None:
     rows = outcomes(
         600, churned=random.random(600) < 0.3, probability=random.random(600), snapshot=months, release=releases
     )
-    found = realised(rows, budget_share=0.1, settings=SETTINGS, slices={"first half": np.arange(600) % 300 < 150})
+    found = realised(rows, budget_share=0.1, seed=1, slices={"first half": np.arange(600) % 300 < 150})
     assert [(each.release, each.snapshot, each.slice, each.rows) for each in found] == [
         ("r1", "2025-03", "all", 300),
         ("r1", "2025-03", "first half", 150),
@@ -106,4 +103,4 @@ def test_figures_come_by_release_month_and_slice() -> None:
 @pytest.mark.parametrize("churned", [True, False])
 def test_a_slice_in_which_all_did_the_same_has_no_figures(churned: bool) -> None:
     rows = outcomes(20, churned=np.full(20, churned))
-    assert realised(rows, budget_share=0.1, settings=SETTINGS)[0].metrics == {}
+    assert realised(rows, budget_share=0.1, seed=1)[0].metrics == {}
