@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.density import density_ratio
-from monitoring.recalibration import binned, corrected, corrections, drawn
+from monitoring.recalibration import Bins, binned, corrected, corrections, drawn
+from monitoring.weighted import Campaign, Customers, Ranked, brier, log_loss
 from pipeline.bootstrap import Interval, percentile_interval
 from pipeline.economics import FloatArray, Payoffs, contacts
 from pipeline.metrics import SMALLEST
@@ -64,12 +65,14 @@ class Unlabelled:
         payoffs: of contacting each.
         features: encoded as those of `Labelled`, of all of them or of a sample by chance, shape (any, width).
         budget: how many of them can be contacted.
+        share: of all the customers of the month, where these are some of them by chance.
     """
 
     probability: FloatArray
     payoffs: Payoffs
     features: FloatArray
     budget: int
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -142,9 +145,24 @@ def _estimated(
     bins = binned(labelled.probability, labelled.churned, weights, labelled.copies)
     chance = corrected(bins, corrections(bins, *drawn(bins, rounds, random)), groups.score)
     expected, noise = _metrics(groups, chance)
+    noise = np.hypot(noise * np.sqrt(month.share), _of_looking_at_some(bins, month))
     found = (expected + noise * random.standard_normal((DRAWS, *expected.shape))).reshape(-1, len(METRICS))
     values = _metrics(groups, chance.mean(axis=0, keepdims=True))[0][0]
+    found, values = (each / [1, 1, 1, month.share] for each in (found, values))  # profit is that of all
     return {name: percentile_interval(values[i], found[:, i]) for i, name in enumerate(METRICS)}
+
+
+def _of_looking_at_some(bins: Bins, month: Unlabelled) -> FloatArray:
+    """The standard deviation of each metric's expectation that comes from who happens to be looked at."""
+    if month.share == 1:
+        return np.zeros(len(METRICS))
+    order = np.argsort(-month.probability, kind="stable")
+    p, gain, loss = (each[order] for each in (month.probability, month.payoffs.gain, month.payoffs.loss))
+    chance = corrected(bins, corrections(bins, bins.left[None], bins.stayed[None]), p)[0]
+    some = Customers(p, chance, gain, loss, np.ones(len(p)), order, order)
+    profit = Campaign(some, p, month.budget / len(p)).profit()
+    found = (Ranked(some).roc_auc(), log_loss(some), brier(some), profit)
+    return np.array([figure.sd for figure in found]) * np.sqrt(1 - month.share)
 
 
 def _grouped(month: Unlabelled) -> _Groups:

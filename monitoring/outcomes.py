@@ -109,11 +109,18 @@ def _outcomes(said: pa.Table, scored: ScoredMonth, churned: NDArray[np.bool_]) -
         loss=scored.payoffs.loss,
         customer=scored.customers,
         snapshot=_repeated(scored.key, len(said)),
-        release=pc.if_else(by_rule, RULE, said["release"].cast(pa.string())).to_numpy(),
+        release=_names(pc.if_else(by_rule, RULE, said["release"].cast(pa.string()))),
         selected=contacted | pc.equal(said["decision_reason"], "holdout").to_numpy().astype(bool),
         contacted=contacted,
     )
 
 
+def _names(column: pa.ChunkedArray) -> NDArray[Any]:
+    """The text as Python has it; mostly a month has one release."""
+    known = column.unique().to_pylist()
+    return _repeated(known[0], len(column)) if len(known) == 1 else column.to_numpy()
+
+
 def _repeated(value: str, times: int) -> NDArray[Any]:
-    return np.full(times, value, dtype=object)
+    """The same value for every row, kept once."""
+    return np.broadcast_to(np.array(value, dtype=object), times)

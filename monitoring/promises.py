@@ -25,36 +25,37 @@ LABELLED_MONTHS = 3  # the newest: what was true half a year ago may not be
 
 def estimate_month(watched: WatchedMonth) -> Estimate | None:
     """ROC-AUC, log loss, Brier and profit that the labels should show later; None without a release or labels."""
-    if watched.release is None or watched.scored is None:
+    if watched.release is None or watched.scored is None or watched.everybody is None:
         return None
     labelled = _labelled(watched, watched.release)
     if labelled is None or not 0 < labelled.churned.mean() < 1:
         return None
     scored = watched.scored
     some = ScoredMonth(scored.key, evenly(scored.features, LOOKED_AT_ROWS), watched.release)
-    month = Unlabelled(scored.probability, scored.payoffs, _encoded(watched.release, some), scored.budget)
+    share, encoded = len(scored) / max(len(watched.everybody), 1), _encoded(watched.release, some)
+    month = Unlabelled(scored.probability, scored.payoffs, encoded, scored.budget, share)
     return pape(labelled, month, seed=watched.settings.seed)
 
 
 def estimate_as_dict(watched: WatchedMonth, found: Estimate | None) -> dict[str, Any]:
     """The estimate as it is kept, with the release that it is about."""
-    if found is None or watched.release is None or watched.scored is None:
+    if found is None or watched.release is None or watched.everybody is None:
         return {}
-    about = {"release": watched.release.id, "customers": len(watched.scored), "method": found.method}
+    about = {"release": watched.release.id, "customers": len(watched.everybody), "method": found.method}
     figures = {"domain_auc": found.domain_auc, "effective_share": found.effective_share}
     return {**about, **figures, "metrics": intervals_as_dict(found.metrics)}
 
 
 def estimate_evidence(watched: WatchedMonth, found: Estimate | None) -> list[Evidence]:
     """Whether the release is sure to earn less, by customer, than on the months that it passed the gate with."""
-    if found is None or watched.release is None or watched.scored is None:
+    if found is None or watched.release is None or watched.everybody is None:
         return []
     promised, margin = promised_profit(watched.release), GateRules().champion_margin_share
     expected = found.metrics["profit"]
-    per_customer = expected.high / max(len(watched.scored), 1)
+    per_customer = expected.high / max(len(watched.everybody), 1)
     if per_customer >= promised.low - margin * abs(promised.low):
         return []
-    at_test = promised.value * len(watched.scored)
+    at_test = promised.value * len(watched.everybody)
     says = (
         f"{watched.key}: estimated profit {money_figure(expected)}, {number(at_test)} at the rate of the release's "
         "test months"
@@ -92,7 +93,7 @@ def _labelled(watched: WatchedMonth, release: Release) -> Labelled | None:
 def _of_month(
     watched: WatchedMonth, release: Release, key: str, *, is_dealt: bool, most: int
 ) -> tuple[FloatArray, ...]:
-    """Probability, outcome, encoded features and copies of about `most` rows; of all of them where nobody was called.
+    """Probability, outcome, encoded features and copies of about `most` of a month's rows.
 
     Where its customers were dealt, only those who were tested on.
     """
@@ -100,7 +101,8 @@ def _of_month(
     if outcome is None:
         rows = labelled_rows(watched.dataset, watched.lake, [key])
         if is_dealt:
-            rows = rows[is_tested(rows["customer_id"], key, watched.settings.seed)].reset_index(drop=True)
+            rows = rows[is_tested(rows["customer_id"], key, watched.settings.seed)]
+        rows = rows.iloc[:: max(1, len(rows) // most)].reset_index(drop=True)
         encoded = Encoding(release.scorer.fields).matrix(rows, len(rows))
         churned = rows["churned"].to_numpy(dtype=np.float64)
         return release.scorer.probability(rows, len(rows)), churned, encoded, np.ones(len(rows))

@@ -42,11 +42,16 @@ class Pulled:
         return Pulled(share, (self.pull - share * whole.pull) / whole.value)
 
     @property
+    def sd(self) -> float:
+        """The standard deviation of the figure of as many customers, drawn again and again."""
+        return float(np.sqrt(((self.pull - self.pull.mean()) ** 2).sum()))
+
+    @property
     def interval(self) -> Interval:
-        """The 95 % interval, as wide as that of as many customers drawn again and again."""
+        """The 95 % interval."""
         if not np.isfinite(self.value):
             return Interval(np.nan, np.nan, np.nan)
-        reach = NORMAL_95 * float(np.sqrt(((self.pull - self.pull.mean()) ** 2).sum()))
+        reach = NORMAL_95 * self.sd
         return Interval(self.value, self.value - reach, self.value + reach)
 
 

@@ -214,10 +214,10 @@ class _Month:
 
     def _copies(self, inside: NDArray[np.bool_], asked: NDArray[np.bool_]) -> FloatArray:
         """Of each row; where not all who were never selected were asked, those who were stand for the others too."""
-        rows, copies = np.flatnonzero(inside), np.zeros(len(inside))
-        who = (getattr(self.outcomes, name)[rows] for name in ("customer", "selected", "contacted"))
-        copies[rows] = np.bincount(representative_places(*who), minlength=len(rows))
-        others = inside & ~self.outcomes.selected
+        outcomes, copies = self.outcomes, np.zeros(len(inside))
+        chosen, others = np.flatnonzero(inside & outcomes.selected), inside & ~outcomes.selected
+        places = representative_places(outcomes.customer[chosen], outcomes.selected[chosen], outcomes.contacted[chosen])
+        copies[chosen] = np.bincount(places, minlength=len(chosen))
         copies[others] = asked[others] / max(asked[others].mean(), TINY) if others.any() else 0.0
         return copies
 

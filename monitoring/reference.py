@@ -24,7 +24,7 @@ from pipeline.feature_kinds import Field
 from pipeline.lake import Lake
 from pipeline.scored import columns_of_features, evenly
 from pipeline.scoring import Scorer, log_odds
-from pipeline.slices import slice_groups
+from pipeline.slices import fields_of_slices, slice_groups
 from pipeline.splits import as_frame
 
 MOST_MONTHS = 24
@@ -109,7 +109,7 @@ def write_sketches(dataset: Dataset, lake: Lake, keys: Sequence[str], *, threads
 def scores_by_slice(dataset: Dataset, features: pa.Table, probability: FloatArray) -> dict[str, FloatArray]:
     """Scores in log-odds, overall and in each group of each slice, NaN outside of it; shape (rows,) each."""
     score = log_odds(np.asarray(probability, dtype=np.float64))
-    groups = slice_groups(dataset, as_frame(features, dataset))
+    groups = slice_groups(dataset, as_frame(features.select(fields_of_slices(dataset)), dataset))
     by_group = {
         f"{SCORE} where {cut} is {group}": np.where(inside, score, np.nan) for (cut, group), inside in groups.items()
     }

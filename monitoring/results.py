@@ -17,7 +17,7 @@ from pipeline.bootstrap import Interval
 from pipeline.economics import FloatArray
 from pipeline.errors import ContractError
 from pipeline.gate_rules import GateRules
-from pipeline.slices import slice_groups
+from pipeline.slices import fields_of_slices, slice_groups
 from pipeline.splits import as_frame
 from pipeline.wording import figure, money_figure
 
@@ -99,8 +99,8 @@ def _rivals(watched: WatchedMonth, found: Matured, asked: NDArray[np.bool_]) -> 
 
 
 def _slices(watched: WatchedMonth, found: Matured) -> dict[str, NDArray[np.bool_]]:
-    names = [cut.field for cut in watched.dataset.slices]
-    groups = slice_groups(watched.dataset, as_frame(found.scored.features.select(names), watched.dataset))
+    rows = found.scored.features.select(fields_of_slices(watched.dataset))
+    groups = slice_groups(watched.dataset, as_frame(rows, watched.dataset))
     return {f"{cut} is {group}": inside for (cut, group), inside in groups.items()}
 
 

@@ -19,12 +19,14 @@ from pipeline.lake import Lake, lake_of
 from pipeline.manifest import month_of_release
 from pipeline.pointer import Entry, entries_to_serve, release_of
 from pipeline.release import Release, releases_root
-from pipeline.scored import ScoredMonth, fields_gone, scored_month
+from pipeline.scored import ScoredMonth, evenly, fields_gone, scored_month
 from pipeline.settings import Settings
 from pipeline.state import state_engine
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
+
+SCORED_ROWS = 12_000  # at least, of the month
 
 
 @dataclass
@@ -85,11 +87,16 @@ class WatchedMonth:
         return reference_from_dict(stored) if stored else None
 
     @cached_property
-    def scored(self) -> ScoredMonth | None:
+    def everybody(self) -> ScoredMonth | None:
         """The month's customers as the release sees them; None where it needs what is not declared any more."""
         if self.release is None or self.gone:
             return None
         return scored_month(self.lake, self.release, self.key)
+
+    @cached_property
+    def scored(self) -> ScoredMonth | None:
+        """Of many customers every second, third ...: as many as it takes to tell what the release does this month."""
+        return self.everybody and replace(self.everybody, features=evenly(self.everybody.features, SCORED_ROWS))
 
     @property
     def gone(self) -> list[str]:

@@ -29,7 +29,7 @@ class Customers:
 
     Args:
         probability: of leaving, as it was given.
-        churned: 1.0 for who left.
+        churned: 1.0 for who left; where nobody knows yet, how probable it is in truth.
         gain: what contacting them earns if they would leave; zero where it is not known.
         loss: what it costs if they would stay.
         copies: how many rows each stands for.
@@ -80,7 +80,7 @@ def figures_of(customers: Customers, *, budget_share: float, seed: int) -> dict[
         "roc_auc": ranking.roc_auc,
         "pr_auc": ranking.pr_auc,
         "log_loss": lambda: log_loss(customers),
-        "brier": lambda: _mean(customers, (customers.probability - customers.churned) ** 2),
+        "brier": lambda: brier(customers),
         "calibration_ratio": lambda: calibration_ratio(customers),
         "lift": campaign.lift,
         "profit": campaign.profit,
@@ -105,6 +105,12 @@ def slice_figures_of(customers: Customers) -> dict[str, Interval]:
 def log_loss(customers: Customers) -> Pulled:
     """The mean logarithmic loss."""
     return _mean(customers, log_losses(customers.churned, customers.probability))
+
+
+def brier(customers: Customers) -> Pulled:
+    """The mean squared distance of outcome and probability."""
+    y, p = customers.churned, customers.probability
+    return _mean(customers, y * (1 - p) ** 2 + (1 - y) * p**2)
 
 
 def calibration_ratio(customers: Customers) -> Pulled:
@@ -166,8 +172,8 @@ class Ranked:
 
     def _pull(self, of_leaver: FloatArray, of_stayer: FloatArray) -> FloatArray:
         """Of each customer, from what one more row of a leaver or a stayer of each tie would do."""
-        rows = self.customers
-        return rows.copies * np.where(rows.churned > 0, of_leaver[self._tie], of_stayer[self._tie])
+        y, tie = self.customers.churned, self._tie
+        return self.customers.copies * (y * of_leaver[tie] + (1 - y) * of_stayer[tie])
 
     @cached_property
     def _tie(self) -> NDArray[np.int64]:
@@ -198,7 +204,7 @@ class Campaign:
     def profit(self) -> Pulled:
         """What the contacts earned, now that it is known who left."""
         rows = self.customers
-        return self._brought(np.where(rows.churned > 0, rows.gain, -rows.loss))
+        return self._brought(rows.churned * rows.gain - (1 - rows.churned) * rows.loss)
 
     def expected_profit(self) -> Pulled:
         """What was promised of them."""

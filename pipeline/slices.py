@@ -39,6 +39,11 @@ class SliceFigures:
     rungs: Mapping[str, Mapping[str, Interval]]
 
 
+def fields_of_slices(dataset: Dataset) -> list[str]:
+    """The fields that customers are cut by, each once."""
+    return list(dict.fromkeys(cut.field for cut in dataset.slices))
+
+
 def slice_groups(dataset: Dataset, frame: pd.DataFrame) -> Groups:
     """The rows of every group that has any, keyed (slice, group)."""
     return {

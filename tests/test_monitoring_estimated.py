@@ -34,8 +34,19 @@ class World:
     def labelled(self) -> Labelled:
         return Labelled(self.probability, self.churned, self.features)
 
-    def unlabelled(self) -> Unlabelled:
-        return Unlabelled(self.probability, self.payoffs, self.features, len(self.probability) // 10)
+    def unlabelled(self, *, every: int = 1) -> Unlabelled:
+        p, payoffs = self.probability[::every], Payoffs(self.payoffs.gain[::every], self.payoffs.loss[::every])
+        return Unlabelled(p, payoffs, self.features[::every], len(p) // 10, 1 / every)
+
+    def came(self) -> dict[str, float]:
+        p, y = self.probability, self.churned
+        log_loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+        return {
+            "roc_auc": self.roc_auc(),
+            "log_loss": log_loss,
+            "brier": np.mean((p - y) ** 2),
+            "profit": self.profit(),
+        }
 
     def roc_auc(self) -> float:
         return float(roc_auc_score(self.churned, self.probability))
@@ -67,6 +78,18 @@ def test_a_calm_month_turns_out_as_estimated(method) -> None:
     assert metrics["roc_auc"].value == pytest.approx(month.roc_auc(), abs=0.02)
     assert metrics["profit"].value == pytest.approx(month.profit(), rel=0.08)
     assert metrics["roc_auc"].low < month.roc_auc() < metrics["roc_auc"].high
+
+
+def test_a_month_of_which_some_were_looked_at_turns_out_within_wider_intervals() -> None:
+    known, inside, widths = World(30_000, 1).labelled(), [], []
+    for seed in range(2, 62):
+        month = World(20_000, seed)
+        some = month.unlabelled(every=20)
+        found, whole = (cbpe(known, each, seed=3, rounds=ROUNDS).metrics for each in (some, month.unlabelled()))
+        inside.append([found[name].low < came < found[name].high for name, came in month.came().items()])
+        widths.append([(found[name].high - found[name].low) / (whole[name].high - whole[name].low) for name in found])
+    assert (np.mean(inside, axis=0) >= 0.85).all()
+    assert (np.mean(widths, axis=0) > 1.3).all()
 
 
 def test_a_model_that_exaggerates_is_taken_at_what_it_was_worth() -> None:
