@@ -89,7 +89,7 @@ def test_a_month_of_which_some_were_looked_at_turns_out_within_wider_intervals()
         inside.append([found[name].low < came < found[name].high for name, came in month.came().items()])
         widths.append([(found[name].high - found[name].low) / (whole[name].high - whole[name].low) for name in found])
     assert (np.mean(inside, axis=0) >= 0.85).all()
-    assert (np.mean(widths, axis=0) > 1.3).all()
+    assert (np.mean(widths, axis=0) > 1.2).all()
 
 
 def test_a_model_that_exaggerates_is_taken_at_what_it_was_worth() -> None:

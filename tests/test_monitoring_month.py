@@ -321,3 +321,35 @@ def test_a_release_that_needs_what_is_not_declared_any_more_asks_for_a_training_
     assert f"{release.id} needs usage" in decision.reasons[0]
     with pytest.raises(ReleaseError, match="needs usage, which is not declared any more"):
         answering(Run(narrower, company, NOW))
+
+
+def test_what_was_said_of_a_month_is_read_from_the_log_where_a_later_release_listed_it_again(company: Settings) -> None:
+    first = crowned(company, GOOD)
+    score(company, first, BEFORE)
+    score(company, crowned(company, FLAT, run_key=NOW), BEFORE)
+    found = watched(company).matured(BEFORE)
+    assert found is not None
+    assert set(found.outcomes.release) == {first.id}
+
+
+def test_a_list_in_the_lake_says_what_the_log_says(company: Settings) -> None:
+    score(company, crowned(company, GOOD), BEFORE)
+    of_lake = watched(company).matured(BEFORE)
+    watched(company).lake.path("scores", "customers", BEFORE).unlink()
+    of_log = watched(company).matured(BEFORE)
+    assert of_lake is not None
+    assert of_log is not None
+    for name in vars(of_lake.outcomes):
+        assert (getattr(of_lake.outcomes, name) == getattr(of_log.outcomes, name)).all(), name
+
+
+def test_of_many_customers_some_are_scored_and_the_profit_is_that_of_all(
+    company: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score(company, crowned(company, GOOD), BEFORE)
+    whole = look(watched(company), "estimated").figures
+    monkeypatch.setattr("monitoring.watched.SCORED_ROWS", 500)
+    some = look(watched(company), "estimated").figures
+    assert whole["customers"] == some["customers"] == 2_000
+    assert some["metrics"]["profit"]["value"] == pytest.approx(whole["metrics"]["profit"]["value"], rel=0.2)
+    assert some["metrics"]["roc_auc"] != whole["metrics"]["roc_auc"]

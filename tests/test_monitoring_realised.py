@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from monitoring.realised import Outcomes, honest_rows, realised
+from monitoring.realised import Outcomes, honest_rows, realised, rows_to_ask
+from pipeline.errors import ChurnError
 
 
 def outcomes(rows: int, **columns: object) -> Outcomes:
@@ -104,3 +105,23 @@ def test_figures_come_by_release_month_and_slice() -> None:
 def test_a_slice_in_which_all_did_the_same_has_no_figures(churned: bool) -> None:
     rows = outcomes(20, churned=np.full(20, churned))
     assert realised(rows, budget_share=0.1, seed=1)[0].metrics == {}
+
+
+def test_a_rival_who_is_asked_about_some_of_many_customers_earns_as_much_as_of_all() -> None:
+    month, _ = campaign(20_000, left_alone_share=0.2, effect=0.6)
+    rival = np.clip(month.probability + np.random.default_rng(3).normal(0, 0.1, len(month)), 0, 1)
+    asked = rows_to_ask(month, 4_000)
+    some = np.where(asked, rival, np.nan)
+    of_all, of_some = (
+        realised(month, budget_share=0.1, seed=1, rivals={"rule": p}, asked=rows)[0].against["rule"]
+        for p, rows in ((rival, None), (some, asked))
+    )
+    assert asked.sum() < 6_000
+    assert of_all.low < of_some.value < of_all.high
+    assert of_all.high - of_all.low < of_some.high - of_some.low < 1.5 * (of_all.high - of_all.low)
+
+
+def test_a_rival_without_a_probability_is_no_rival() -> None:
+    month, _ = campaign(2_000, left_alone_share=0.2, effect=0.6)
+    with pytest.raises(ChurnError, match="rows without one"):
+        realised(month, budget_share=0.1, seed=1, rivals={"rule": np.full(len(month), np.nan)})
