@@ -172,7 +172,7 @@ class _Month:
     def overall(self, rivals: Mapping[str, FloatArray], asked: NDArray[np.bool_]) -> Realised:
         """Every figure of all customers."""
         everybody = np.ones(len(self.outcomes), dtype=bool)
-        customers = self._customers(everybody, everybody)
+        customers = self._customers(everybody)
         if not customers.have_both_outcomes:
             return self._figures(OVERALL, everybody, {}, {})
         metrics = figures_of(customers, budget_share=self.budget_share, seed=self.seed)
@@ -180,7 +180,7 @@ class _Month:
 
     def part(self, name: str, inside: NDArray[np.bool_]) -> Realised:
         """The figures that are shown of a slice."""
-        customers = self._customers(inside, inside)
+        customers = self._customers(inside)
         return self._figures(name, inside, slice_figures_of(customers) if customers.have_both_outcomes else {}, {})
 
     def _figures(
@@ -207,18 +207,21 @@ class _Month:
         profits = {who: Campaign(customers, p, self.budget_share).profit() for who, p in theirs.items()}
         return {who: (ours - profit).interval for who, profit in profits.items()}
 
-    def _customers(self, inside: NDArray[np.bool_], asked: NDArray[np.bool_]) -> Customers:
+    def _customers(self, inside: NDArray[np.bool_], asked: NDArray[np.bool_] | None = None) -> Customers:
         """Those to judge by of the rows inside, with as many copies as they stand for."""
-        copies = self._copies(inside, asked)[self._sorted.row]
-        return replace(self._sorted, copies=copies).only(np.flatnonzero(copies > 0))
+        customers = self._sorted.only(np.flatnonzero(inside[self._sorted.row]))
+        customers = replace(customers, copies=self._copies(customers.row, asked))
+        return customers.only(np.flatnonzero(customers.copies > 0))
 
-    def _copies(self, inside: NDArray[np.bool_], asked: NDArray[np.bool_]) -> FloatArray:
-        """Of each row; where not all who were never selected were asked, those who were stand for the others too."""
-        outcomes, copies = self.outcomes, np.zeros(len(inside))
-        chosen, others = np.flatnonzero(inside & outcomes.selected), inside & ~outcomes.selected
+    def _copies(self, rows: NDArray[np.int64], asked: NDArray[np.bool_] | None) -> FloatArray:
+        """Of each row; where some who were never selected were asked, they stand for the others of those too."""
+        outcomes, selected = self.outcomes, self.outcomes.selected[rows]
+        copies, chosen = np.where(selected, 0.0, 1.0), rows[selected]
         places = representative_places(outcomes.customer[chosen], outcomes.selected[chosen], outcomes.contacted[chosen])
-        copies[chosen] = np.bincount(places, minlength=len(chosen))
-        copies[others] = asked[others] / max(asked[others].mean(), TINY) if others.any() else 0.0
+        copies[selected] = np.bincount(places, minlength=len(chosen))
+        if asked is not None and not selected.all():
+            is_asked = asked[rows[~selected]]
+            copies[~selected] = is_asked / max(is_asked.mean(), TINY)
         return copies
 
     @cached_property
