@@ -44,7 +44,7 @@ def serving(*, dataset: DatasetName = None, as_json: AsJson = False) -> None:
 
 @app.command
 def replay(*, customers: int | None = None, as_json: AsJson = False) -> None:
-    """Two years of production in three scenarios: what was earned, alarmed and trained.
+    """Two years of production in four scenarios: what was earned, alarmed, trained and estimated.
 
     Args:
         customers: of each world, those of the README by default; with fewer, more is chance.
@@ -154,5 +154,7 @@ def _told(measure: Callable[[], dict[str, Any]], as_json: bool, table: Renderabl
             console.print(f"[yellow]left out[/] {left_out}", highlight=False)
         for goal in measured["goals"]:
             mark = "[green]met    [/]" if goal["met"] else "[red]not met[/]"
-            console.print(f"{mark} {goal['name']}: goal {goal['goal']}, measured {goal['measured']}", highlight=False)
+            reach = f" ({goal['low']:.4g} to {goal['high']:.4g})" if "low" in goal else ""
+            measured_as = f"goal {goal['goal']}, measured {goal['measured']}{reach}"
+            console.print(f"{mark} {goal['name']}: {measured_as}", highlight=False)
     sys.exit(0 if all(goal["met"] for goal in measured["goals"]) else 1)

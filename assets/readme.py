@@ -130,4 +130,5 @@ def _goals(measured: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _goal(goal: Mapping[str, Any], command: str) -> str:
     met = "yes" if goal["met"] else "no"
-    return f"| {goal['name']} | {goal['goal']:g} | {goal['measured']:.4g} | {met} | `{command}` |"
+    reach = f" ({goal['low']:.2g} to {goal['high']:.2g})" if "low" in goal else ""
+    return f"| {goal['name']} | {goal['goal']:g} | {goal['measured']:.4g}{reach} | {met} | `{command}` |"

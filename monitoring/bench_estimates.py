@@ -132,8 +132,8 @@ def _month(
     """For each figure: estimated, realised, realised on average, and whether the interval holds it."""
     known, now = drawn_customers(USUAL, LABELLED_ROWS, random), drawn_customers(world, customers, random)
     score = _model(model, random)
-    labelled = Labelled(score(known), _outcome(known, random), known.features)
-    p, payoffs = score(now), Payoffs(now.gain, np.full(customers, LOSS))
+    labelled = Labelled(score(known), _outcome(known, random), known.features, _payoffs(known))
+    p, payoffs = score(now), _payoffs(now)
     month = Unlabelled(p, payoffs, now.features, int(BUDGET_SHARE * customers))
     estimate = pape(labelled, month, seed=int(random.integers(2**31))).metrics
     chosen, left = contacts(payoffs.expected(p), month.budget), _outcome(now, random)
@@ -144,6 +144,10 @@ def _month(
         interval = estimate[name]
         found[name] = (interval.value, value, average[name], interval.low <= value <= interval.high)
     return found
+
+
+def _payoffs(customers: Customers) -> Payoffs:
+    return Payoffs(customers.gain, np.full(len(customers.gain), LOSS))
 
 
 def _model(name: str, random: np.random.Generator) -> Callable[[Customers], FloatArray]:

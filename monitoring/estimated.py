@@ -4,6 +4,11 @@ Confidence-based performance estimation (CBPE) takes calibrated probabilities at
 worth a fifth of a leaver in every metric. PAPE (Bialek et al., arXiv 2401.08348) recalibrates them for the customers of
 this month first: labelled customers who look like this month's count more (`density.py`).
 
+A recalibrated probability is right on average of everybody who has it. Those who are contacted are the dearest of them
+and may leave more often than the others, and the few at the top share a bin. So profit is the recalibrated promise and,
+added to it, what labelled customers of as much worth earned beyond theirs: an augmented estimator (Robins, Rotnitzky
+and Zhao 1994).
+
 Neither can see concept drift, where the same customers now leave for other reasons: nothing in the features says so.
 Only labels do (`realised.py`). A realised figure outside the interval given here is therefore news in itself.
 
@@ -19,13 +24,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.density import density_ratio
-from monitoring.recalibration import Bins, binned, corrected, corrections, drawn
+from monitoring.recalibration import BELIEF_ROWS, Bins, binned, corrected, corrections, drawn
 from monitoring.weighted import Campaign, Customers, Ranked, brier, log_loss
 from pipeline.bootstrap import Interval, percentile_interval
 from pipeline.economics import FloatArray, Payoffs, contacts
 from pipeline.metrics import SMALLEST
+from pipeline.policy import cutoff_value
 
 METRICS = ("roc_auc", "log_loss", "brier", "profit")
+PROFIT = METRICS.index("profit")
 ROUNDS = 100
 DRAWS = 10  # of who leaves, in each round
 GROUPS = 400  # of the month's scores: so many that what goes on within one does not matter
@@ -41,19 +48,22 @@ class Labelled:
         probability: as the release scores them, shape (rows,).
         churned: who left, shape (rows,).
         features: encoded, NaN where missing, shape (rows, width).
+        payoffs: of contacting each.
         copies: how many rows are of the same customer and month as this one, who stands for others; shape (rows,).
     """
 
     probability: FloatArray
     churned: FloatArray
     features: FloatArray
+    payoffs: Payoffs
     copies: FloatArray | float = 1.0
 
     def some(self, rows: NDArray[np.int64]) -> "Labelled":
-        """Some of the rows, by chance; as many of a customer's copies as are to be expected among them."""
-        share = len(rows) / len(self.probability)
+        """Some of the rows, evenly taken; as many of a customer's copies as are to be expected among them."""
+        payoffs = Payoffs(self.payoffs.gain[rows], self.payoffs.loss[rows])
         copies = np.broadcast_to(self.copies, self.probability.shape)[rows]
-        return Labelled(self.probability[rows], self.churned[rows], self.features[rows], 1 + (copies - 1) * share)
+        copies = np.maximum(copies * len(rows) / len(self.probability), 1.0)
+        return Labelled(self.probability[rows], self.churned[rows], self.features[rows], payoffs, copies)
 
 
 @dataclass(frozen=True)
@@ -122,10 +132,11 @@ def pape(
 ) -> Estimate:
     """Estimated with probabilities recalibrated on labelled rows weighted by how much they look like the month's.
 
-    Of many labelled rows it takes `weighed_rows` by chance.
+    Of many labelled rows it takes `weighed_rows`, every third or so: copies of a customer are neighbours, so that each
+    keeps their share. Drawn by chance, the few who stand for many would add noise of their own.
     """
-    taken = np.sort(np.random.default_rng(seed).permutation(len(labelled.probability))[:weighed_rows])
-    some = labelled.some(taken)
+    rows = len(labelled.probability)
+    some = labelled.some(np.linspace(0, rows, min(rows, weighed_rows), endpoint=False).astype(np.int64))
     weights, auc = density_ratio(some.features, month.features, seed=seed)
     effective = float(weights.sum() ** 2 / (weights**2).sum() / len(weights))
     return Estimate("pape", _estimated(some, month, weights, seed=seed, rounds=rounds), auc, effective)
@@ -143,13 +154,38 @@ def _estimated(
     """Each round weighs the labelled rows anew, recalibrates, and lets chance say a few times who leaves."""
     random, groups = np.random.default_rng(seed), _grouped(month)
     bins = binned(labelled.probability, labelled.churned, weights, labelled.copies)
-    chance = corrected(bins, corrections(bins, *drawn(bins, rounds, random)), groups.score)
+    correction = corrections(bins, *drawn(bins, rounds, random))
+    chance = corrected(bins, correction, groups.score)
     expected, noise = _metrics(groups, chance)
-    noise = np.hypot(noise * np.sqrt(month.share), _of_looking_at_some(bins, month))
-    found = (expected + noise * random.standard_normal((DRAWS, *expected.shape))).reshape(-1, len(METRICS))
     values = _metrics(groups, chance.mean(axis=0, keepdims=True))[0][0]
+    beyond, doubt = _beyond(labelled, month, weights, bins, correction)
+    expected[:, PROFIT] += beyond
+    values[PROFIT] += beyond.mean()
+    noise = np.hypot(noise * np.sqrt(month.share), _of_looking_at_some(bins, month))
+    noise[:, PROFIT] = np.hypot(noise[:, PROFIT], doubt)
+    found = (expected + noise * random.standard_normal((DRAWS, *expected.shape))).reshape(-1, len(METRICS))
     found, values = (each / [1, 1, 1, month.share] for each in (found, values))  # profit is that of all
     return {name: percentile_interval(values[i], found[:, i]) for i, name in enumerate(METRICS)}
+
+
+def _beyond(
+    labelled: Labelled, month: Unlabelled, weights: FloatArray, bins: Bins, correction: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """What the month's contacts should earn beyond their recalibrated promise in each round, and its standard error.
+
+    As much a contact as labelled rows earned that the month's budget would have reached. Both have shape (rounds,).
+    """
+    expected = month.payoffs.expected(month.probability)
+    contacted = int(contacts(expected, month.budget).sum())
+    reached = labelled.payoffs.expected(labelled.probability) >= cutoff_value(expected, month.budget)
+    payoffs = Payoffs(labelled.payoffs.gain[reached], labelled.payoffs.loss[reached])
+    promised = payoffs.expected(corrected(bins, correction, labelled.probability[reached]))
+    off = payoffs.realised(labelled.churned[reached]) - promised
+    w, copies = weights[reached], np.broadcast_to(labelled.copies, weights.shape)[reached]
+    mass = w.sum() + BELIEF_ROWS
+    mean = off @ w / mass
+    squares = (off - mean[:, None]) ** 2 @ (w**2 * copies)
+    return contacted * mean, contacted * np.sqrt(squares) / mass
 
 
 def _of_looking_at_some(bins: Bins, month: Unlabelled) -> FloatArray:
@@ -170,7 +206,7 @@ def _grouped(month: Unlabelled) -> _Groups:
     n, place = len(p), _places(p)
     chosen = contacts(payoffs.expected(p), month.budget)
     stay = np.array([-np.log1p(-p).sum() / n, (p**2).sum() / n, -payoffs.loss[chosen].sum()])
-    leave = [(np.log1p(-p) - np.log(p)) / n, (1 - 2 * p) / n, chosen * (payoffs.gain + payoffs.loss)]
+    leave = [(np.log1p(-p) - np.log(p)) / n, (1 - 2 * p) / n, np.where(chosen, payoffs.gain + payoffs.loss, 0.0)]
     rows, scores = np.bincount(place).astype(np.float64), np.bincount(place, weights=p)
     sums, squares = (np.array([np.bincount(place, weights=each**power) for each in leave]) for power in (1.0, 2.0))
     there = rows > 0

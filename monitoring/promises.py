@@ -10,7 +10,7 @@ from monitoring.figures import intervals_as_dict
 from monitoring.realised import honest_rows
 from monitoring.watched import WatchedMonth
 from pipeline.bootstrap import Interval
-from pipeline.economics import FloatArray
+from pipeline.economics import FloatArray, Payoffs
 from pipeline.encoding import Encoding
 from pipeline.gate_rules import GateRules
 from pipeline.labels import matured
@@ -87,13 +87,14 @@ def _labelled(watched: WatchedMonth, release: Release) -> Labelled | None:
     found = [_of_month(watched, release, key, is_dealt=key in dealt, most=most) for key in keys]
     if not found:
         return None
-    return Labelled(*(np.concatenate(column) for column in zip(*found, strict=True)))
+    said, churned, encoded, gain, loss, copies = (np.concatenate(column) for column in zip(*found, strict=True))
+    return Labelled(said, churned, encoded, Payoffs(gain, loss), copies)
 
 
 def _of_month(
     watched: WatchedMonth, release: Release, key: str, *, is_dealt: bool, most: int
 ) -> tuple[FloatArray, ...]:
-    """Probability, outcome, encoded features and copies of about `most` of a month's rows.
+    """Probability, outcome, encoded features, gain, loss and copies of about `most` of a month's rows.
 
     Where its customers were dealt, only those who were tested on.
     """
@@ -105,15 +106,16 @@ def _of_month(
         rows = rows.iloc[:: max(1, len(rows) // most)].reset_index(drop=True)
         encoded = Encoding(release.scorer.fields).matrix(rows, len(rows))
         churned = rows["churned"].to_numpy(dtype=np.float64)
-        return release.scorer.probability(rows, len(rows)), churned, encoded, np.ones(len(rows))
+        payoffs = release.policy.economics.payoffs(rows, len(rows))
+        said = release.scorer.probability(rows, len(rows))
+        return said, churned, encoded, payoffs.gain, payoffs.loss, np.ones(len(rows))
     places = honest_rows(outcome.outcomes)
     if is_dealt:
         places = places[is_tested(outcome.outcomes.customer[places].tolist(), key, watched.settings.seed)]
     places = places[:: max(1, len(places) // most)]
-    churned = outcome.outcomes.churned[places].astype(np.float64)
-    copies = np.bincount(places)[places].astype(np.float64)
-    encoded = _encoded(release, outcome.scored.only(places))
-    return outcome.said_by(release, places), churned, encoded, copies
+    taken, copies = outcome.outcomes.only(places), np.bincount(places)[places].astype(np.float64)
+    encoded, said = _encoded(release, outcome.scored.only(places)), outcome.said_by(release, places)
+    return said, taken.churned.astype(np.float64), encoded, taken.gain, taken.loss, copies
 
 
 def _encoded(release: Release, scored: ScoredMonth) -> FloatArray:

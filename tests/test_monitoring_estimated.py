@@ -16,6 +16,10 @@ def logistic(z: FloatArray) -> FloatArray:
     return 1 / (1 + np.exp(-z))
 
 
+def alike(rows: int, gain: float) -> Payoffs:
+    return Payoffs(np.full(rows, gain), np.full(rows, 10.0))
+
+
 class World:
     """Customers of a month: two features that the model knows, and a kind of customer, loyal, that it does not."""
 
@@ -29,10 +33,10 @@ class World:
         self.probability = logistic(exaggerates * (-2 + first + 0.5 * second))
         chance = logistic(-2 + first + 0.5 * second - 2 * loyal + concept * second)
         self.churned = (random.random(rows) < chance).astype(np.float64)
-        self.payoffs = Payoffs(np.full(rows, 100.0), np.full(rows, 10.0))
+        self.payoffs = alike(rows, 100.0)
 
     def labelled(self) -> Labelled:
-        return Labelled(self.probability, self.churned, self.features)
+        return Labelled(self.probability, self.churned, self.features, self.payoffs)
 
     def unlabelled(self, *, every: int = 1) -> Unlabelled:
         p, payoffs = self.probability[::every], Payoffs(self.payoffs.gain[::every], self.payoffs.loss[::every])
@@ -58,11 +62,10 @@ class World:
 
 def test_two_customers_are_estimated_as_worked_by_hand() -> None:
     # so many labelled rows, calibrated exactly, that recalibration changes nothing
-    known = Labelled(np.repeat([0.2, 0.8], 10_000), np.tile([1.0, 0, 0, 0, 0], 4_000), np.zeros((20_000, 1)))
-    known = Labelled(known.probability, np.r_[known.churned[:10_000], 1 - known.churned[10_000:]], known.features)
-    month = Unlabelled(
-        np.array([0.2, 0.8]), Payoffs(np.array([50.0, 50.0]), np.array([10.0, 10.0])), np.zeros((2, 1)), 1
-    )
+    one_in_five = np.tile([1.0, 0, 0, 0, 0], 2_000)
+    churned = np.r_[one_in_five, 1 - one_in_five]
+    known = Labelled(np.repeat([0.2, 0.8], 10_000), churned, np.zeros((20_000, 1)), alike(20_000, 50.0))
+    month = Unlabelled(np.array([0.2, 0.8]), alike(2, 50.0), np.zeros((2, 1)), 1)
     metrics = cbpe(known, month, seed=1, rounds=ROUNDS).metrics
     # one leaves and the other stays: with 0.8 x 0.8 the right way round, with 0.2 x 0.2 the wrong one
     assert metrics["roc_auc"].value == pytest.approx(0.64 / 0.68, abs=0.005)
@@ -130,6 +133,30 @@ def test_the_same_seed_gives_the_same_estimate() -> None:
     assert pape(known, month, seed=7, rounds=5) == pape(known, month, seed=7, rounds=5)
 
 
+@pytest.mark.parametrize("method", [cbpe, pape])
+def test_those_who_are_dear_may_leave_more_often_than_others_with_the_same_score(method) -> None:
+    # all are scored 0.25, and 25 of 100 leave: 40 of 100 dear ones, 10 of 100 others
+    dear = np.tile([True, False], 5_000)
+    churned = np.where(dear, np.arange(10_000) % 20 < 8, np.arange(10_000) % 20 < 2).astype(np.float64)
+    worth = Payoffs(np.where(dear, 100.0, 50.0), np.full(10_000, 10.0))
+    known = Labelled(np.full(10_000, 0.25), churned, dear[:, None].astype(np.float64), worth)
+    month = Unlabelled(known.probability, worth, known.features, 1_000)
+    profit = method(known, month, seed=1, rounds=ROUNDS).metrics["profit"]
+    assert profit.value == pytest.approx(1_000 * (0.4 * 100 - 0.6 * 10), rel=0.01)
+
+
+def test_nobody_is_promised_more_than_the_model_says_where_nobody_like_the_contacts_is_known() -> None:
+    known = Labelled(np.full(1_000, 0.25), np.tile([1.0, 0, 0, 0], 250), np.zeros((1_000, 1)), alike(1_000, 20.0))
+    month = Unlabelled(known.probability, alike(1_000, 100.0), known.features, 100)
+    assert cbpe(known, month, seed=1, rounds=ROUNDS).metrics["profit"].value == pytest.approx(100 * 17.5, rel=0.05)
+
+
+def test_a_customer_whose_worth_is_unknown_is_not_counted_on() -> None:
+    month = World(500, 2)
+    month.payoffs.gain[7] = np.nan
+    assert np.isfinite(cbpe(World(500, 1).labelled(), month.unlabelled(), seed=1, rounds=5).metrics["profit"].value)
+
+
 def test_a_month_in_which_nobody_can_be_contacted_earns_nothing() -> None:
     month = World(500, 2)
     empty = Unlabelled(month.probability, month.payoffs, month.features, 0)
@@ -140,11 +167,18 @@ def test_a_month_in_which_nobody_can_be_contacted_earns_nothing() -> None:
 def test_recalibration_never_changes_the_order(seed: int) -> None:
     random = np.random.default_rng(seed)
     p = random.beta(1, 8, 300)
-    known = Labelled(p, (random.random(300) < p**2).astype(np.float64), np.zeros((300, 1)))
+    known = Labelled(p, (random.random(300) < p**2).astype(np.float64), np.zeros((300, 1)), alike(300, 50.0))
     asked = np.sort(random.random(50))
     found = recalibrated(known, asked, np.ones(300))
     assert (np.diff(found) >= -1e-12).all()
     assert ((found > 0) & (found < 1)).all()
+
+
+def test_of_every_fourth_row_a_customer_who_stood_for_ten_stands_for_two_or_three() -> None:
+    known = Labelled(np.full(80, 0.25), np.zeros(80), np.zeros((80, 1)), alike(80, 50.0), np.r_[np.ones(40), [10] * 40])
+    found = known.some(np.arange(0, 80, 4))
+    assert np.asarray(found.copies).tolist() == [1.0] * 10 + [2.5] * 10
+    assert found.payoffs.gain.shape == (20,)
 
 
 def test_who_stands_for_ten_is_one_and_not_ten() -> None:
@@ -157,7 +191,8 @@ def test_who_stands_for_ten_is_one_and_not_ten() -> None:
         alone = random.choice(np.arange(customers - called, customers), left_alone, replace=False)
         rows = np.concatenate([np.arange(customers - called), np.repeat(alone, called // left_alone)])
         copies = np.bincount(rows)[rows].astype(np.float64)
-        labelled = Labelled(p[rows], churned[rows].astype(np.float64), np.zeros((len(rows), 1)), copies)
+        worth = Payoffs(payoffs.gain[rows], payoffs.loss[rows])
+        labelled = Labelled(p[rows], churned[rows].astype(np.float64), np.zeros((len(rows), 1)), worth, copies)
         month = Unlabelled(p, payoffs, np.zeros((1, 1)), called)
         left = random.random(customers)[-called:] < p[-called:]
         profit = cbpe(labelled, month, seed=seed).metrics["profit"]

@@ -1,6 +1,6 @@
 """What commands write into the README."""
 
-from assets.readme import of_production
+from assets.readme import of_production, results
 from tests.replays import competitor
 
 
@@ -17,3 +17,12 @@ def test_a_scenario_is_a_line_with_what_it_earned_and_what_was_found() -> None:
     assert next(line for line in lines if line.startswith("| `calm`")).endswith("| 1.5 | nothing to find |")
     assert "| ours | 0.4 | 95 % |" in lines
     assert lines[-1] == "* `churn bench monitors` meets 29 of its 30 goals."
+
+
+def test_a_goal_that_has_a_range_shows_it() -> None:
+    goal = {"name": "an error, at most", "goal": 0.05, "measured": 0.0312, "met": True}
+    written = results([], {"churn bench replay": {"goals": [goal, goal | {"low": 0.0, "high": 0.071}]}}).splitlines()
+    assert written[-2:] == [
+        "| an error, at most | 0.05 | 0.0312 | yes | `churn bench replay` |",
+        "| an error, at most | 0.05 | 0.0312 (0 to 0.071) | yes | `churn bench replay` |",
+    ]
