@@ -29,7 +29,6 @@ from monitoring.weighted import Campaign, Customers, Ranked, brier, log_loss
 from pipeline.bootstrap import Interval, percentile_interval
 from pipeline.economics import FloatArray, Payoffs, contacts
 from pipeline.metrics import SMALLEST
-from pipeline.policy import cutoff_value
 
 METRICS = ("roc_auc", "log_loss", "brier", "profit")
 PROFIT = METRICS.index("profit")
@@ -152,40 +151,38 @@ def _estimated(
     labelled: Labelled, month: Unlabelled, weights: FloatArray, *, seed: int, rounds: int
 ) -> dict[str, Interval]:
     """Each round weighs the labelled rows anew, recalibrates, and lets chance say a few times who leaves."""
-    random, groups = np.random.default_rng(seed), _grouped(month)
-    bins = binned(labelled.probability, labelled.churned, weights, labelled.copies)
+    random, value = np.random.default_rng(seed), month.payoffs.expected(month.probability)
+    chosen = contacts(value, month.budget)
+    groups, bins = _grouped(month, chosen), binned(labelled.probability, labelled.churned, weights, labelled.copies)
     correction = corrections(bins, *drawn(bins, rounds, random))
     chance = corrected(bins, correction, groups.score)
     expected, noise = _metrics(groups, chance)
     values = _metrics(groups, chance.mean(axis=0, keepdims=True))[0][0]
-    beyond, doubt = _beyond(labelled, month, weights, bins, correction)
-    expected[:, PROFIT] += beyond
-    values[PROFIT] += beyond.mean()
+    beyond, doubt = _beyond(labelled, weights, value[chosen].min(initial=np.inf), bins, correction)
+    expected[:, PROFIT] += chosen.sum() * beyond
+    values[PROFIT] += chosen.sum() * beyond.mean()
     noise = np.hypot(noise * np.sqrt(month.share), _of_looking_at_some(bins, month))
-    noise[:, PROFIT] = np.hypot(noise[:, PROFIT], doubt)
+    noise[:, PROFIT] = np.hypot(noise[:, PROFIT], chosen.sum() * doubt)
     found = (expected + noise * random.standard_normal((DRAWS, *expected.shape))).reshape(-1, len(METRICS))
     found, values = (each / [1, 1, 1, month.share] for each in (found, values))  # profit is that of all
     return {name: percentile_interval(values[i], found[:, i]) for i, name in enumerate(METRICS)}
 
 
 def _beyond(
-    labelled: Labelled, month: Unlabelled, weights: FloatArray, bins: Bins, correction: FloatArray
+    labelled: Labelled, weights: FloatArray, least: float, bins: Bins, correction: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """What the month's contacts should earn beyond their recalibrated promise in each round, and its standard error.
+    """What contacts of an expected value of at least `least` earned beyond their recalibrated promise, and its doubt.
 
-    As much a contact as labelled rows earned that the month's budget would have reached. Both have shape (rounds,).
+    The mean of each round's contacts and its standard error, shape (rounds,).
     """
-    expected = month.payoffs.expected(month.probability)
-    contacted = int(contacts(expected, month.budget).sum())
-    reached = labelled.payoffs.expected(labelled.probability) >= cutoff_value(expected, month.budget)
+    reached = np.flatnonzero(labelled.payoffs.expected(labelled.probability) >= least)
     payoffs = Payoffs(labelled.payoffs.gain[reached], labelled.payoffs.loss[reached])
     promised = payoffs.expected(corrected(bins, correction, labelled.probability[reached]))
     off = payoffs.realised(labelled.churned[reached]) - promised
     w, copies = weights[reached], np.broadcast_to(labelled.copies, weights.shape)[reached]
     mass = w.sum() + BELIEF_ROWS
     mean = off @ w / mass
-    squares = (off - mean[:, None]) ** 2 @ (w**2 * copies)
-    return contacted * mean, contacted * np.sqrt(squares) / mass
+    return mean, np.sqrt((off - mean[:, None]) ** 2 @ (w**2 * copies)) / mass
 
 
 def _of_looking_at_some(bins: Bins, month: Unlabelled) -> FloatArray:
@@ -201,10 +198,9 @@ def _of_looking_at_some(bins: Bins, month: Unlabelled) -> FloatArray:
     return np.array([figure.sd for figure in found]) * np.sqrt(1 - month.share)
 
 
-def _grouped(month: Unlabelled) -> _Groups:
+def _grouped(month: Unlabelled, chosen: NDArray[np.bool_]) -> _Groups:
     p, payoffs = np.clip(month.probability, SMALLEST, 1 - SMALLEST), month.payoffs
     n, place = len(p), _places(p)
-    chosen = contacts(payoffs.expected(p), month.budget)
     stay = np.array([-np.log1p(-p).sum() / n, (p**2).sum() / n, -payoffs.loss[chosen].sum()])
     leave = [(np.log1p(-p) - np.log(p)) / n, (1 - 2 * p) / n, np.where(chosen, payoffs.gain + payoffs.loss, 0.0)]
     rows, scores = np.bincount(place).astype(np.float64), np.bincount(place, weights=p)

@@ -230,6 +230,7 @@ def judge_candidate(run: Run) -> PromotionDecision:
         expected_generation=candidate["generation"],
         settings=run.settings,
         is_after_a_change=run.split.is_shared,
+        rule_answers=_incumbent(run) in (None, "rule"),
     )
     decision = gate(case)
     digest = write_decision(run.folder / "decision.json", decision)

@@ -54,6 +54,7 @@ class Case:
         root: the folder of the dataset's releases and of their pointer.
         expected_generation: generation of the pointer when the comparison began.
         is_after_a_change: whether the test is half of the newest month, because something changed.
+        rule_answers: whether the rule does where the candidate is refused.
     """
 
     dataset: Dataset
@@ -64,6 +65,7 @@ class Case:
     expected_generation: int
     settings: Settings
     is_after_a_change: bool = False
+    rule_answers: bool = False
 
     @cached_property
     def release(self) -> Release:

@@ -48,9 +48,10 @@ class GateRules:
     rule_margin_share: float = 0.10
     champion_margin_share: float = 0.10
 
-    # The champion's for a training after a change, whose test has half of the customers of one month: that leaves a
-    # quarter to either side. With the margin above hardly anything that learned what is new would pass, while the
-    # champion, which is known to have learned less of it, has nothing to prove. Nobody knows that of the rule.
+    # The same for a training after a change, whose test has half of the customers of one month: that leaves a quarter
+    # to either side. With the margins above hardly anything that learned what is new would pass, and the champion,
+    # which is known to have learned less of it, would go on answering. Where the rule answers already, a refusal leaves
+    # nothing out of date in charge: its margin stays the usual one.
     margin_after_a_change: float = 0.25
 
     # Log loss in a slice may exceed the baseline's by this share before it counts, however certain the excess is.
