@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 EVENTS_AT_ONCE = 500
 NOT_CARRIED_OUT = "decision not carried out"
+STAYS = "everything stays as it is until the month is decided again"
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -82,11 +83,16 @@ def _carried_out(
     watched = WatchedMonth(work.dataset, work.settings, str(record.partition_key))
     acted = act(watched)
     is_asked = acted.starts_training and not (watched.is_trained or _will_be_trained(instance, record))
+    try:
+        again = must_list_again(watched, acted)
+    except ChurnError as error:  # a list that cannot be read is no reason to forget the training
+        _tell_of(work, watched.key, error, "the decision was carried out, and the call list stays as it is")
+        again = False
     # the list too where a training will make it again: trainings fail
-    return [RETRAIN] * is_asked + [BATCH] * must_list_again(watched, acted), acted.said
+    return [RETRAIN] * is_asked + [BATCH] * again, acted.said
 
 
-def _tell_of(work: Work, month: str, error: ChurnError) -> None:
+def _tell_of(work: Work, month: str, error: ChurnError, decided: str = STAYS) -> None:
     from monitoring.alerts import Alert, Severity, news_of
 
     alert = Alert(
@@ -95,7 +101,7 @@ def _tell_of(work: Work, month: str, error: ChurnError) -> None:
         opened=f"{now():%Y-%m-%d %H:%M:%S}",
         says=str(error),
         severity=Severity.WARNING,
-        decided="everything stays as it is until the month is decided again",
+        decided=decided,
         link=f"{work.settings.ui_url}/assets/{DECISION}?partition={month}",
     )
     tell(work.settings, work.dataset.name, [partial(news_of, alert)], at=now())
@@ -129,8 +135,7 @@ def act(watched: "WatchedMonth") -> "Acted":
     from monitoring.month import act_on_month, decided_since, decision_of, evidence_of
 
     acted, decision = act_on_month(watched), decision_of(watched)
-    if decided_since(watched):
-        return acted  # what an old month shows when it is looked at again is no news
+    mended = partial(news_of_end, f"{NOT_CARRIED_OUT}: {watched.key}", f"{now():%Y-%m-%d %H:%M:%S}")
     news = partial(
         news_of_month,
         watched.key,
@@ -140,17 +145,25 @@ def act(watched: "WatchedMonth") -> "Acted":
         link=partial(_link, watched.settings),
         quiet_months=DecisionRules().quiet_months,
     )
-    mended = partial(news_of_end, f"{NOT_CARRIED_OUT}: {watched.key}", f"{now():%Y-%m-%d %H:%M:%S}")
-    tell(watched.settings, watched.dataset.name, [news, mended], at=now())
+    is_news = decided_since(watched) is None  # what an old month shows when it is looked at again is none
+    tell(watched.settings, watched.dataset.name, [news, mended] if is_news else [mended], at=now())
     return acted
 
 
 def must_list_again(watched: "WatchedMonth", acted: "Acted") -> bool:
-    """Whether something was moved, and the month's list is by another than answers now."""
+    """Whether something was done, and the month's list is by another than answers now.
+
+    Not of a month that a later one has followed: its customers were called, and the list is the record of that.
+    """
+    from monitoring.month import decided_since
     from pipeline.batch import is_by_another
     from pipeline.candidates import Run
 
-    return bool(acted.said) and is_by_another(Run(watched.dataset, watched.settings, watched.key))
+    return (
+        bool(acted.said)
+        and decided_since(watched) is None
+        and is_by_another(Run(watched.dataset, watched.settings, watched.key))
+    )
 
 
 def _link(settings: Settings, evidence: "Evidence") -> str:

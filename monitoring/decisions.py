@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from monitoring.decision_rules import FIRST_TRAINING, Action, DecisionRules, Trigger
-from monitoring.evidence import CHANGES, LOSSES, Evidence, EvidenceKind
+from monitoring.evidence import CHANGES, LOSSES, SHOWN, Evidence, EvidenceKind
 from pipeline.calendar import month_after, months_between
 
 
@@ -151,7 +151,9 @@ def _training(
     changed, rested = previous.changed if previous else None, _has_rested(month, previous, now, rules)
     # while a change is being learned, only a loss that a release of since then had time to show speaks for another one
     is_another = bool(asking & LOSSES) and now.trained >= str(changed) and rested
-    if asking & CHANGES and (is_another or not _months_known(month, changed, rules)):
+    # one that no release has learned in all its months is learned by plan from then on
+    is_first = changed is None or (not _months_known(month, changed, rules) and now.trained >= changed)
+    if is_another or (is_first and (asking & SHOWN or (asking & CHANGES and rested))):
         changed = month
     more = _more_is_known(month, changed, now, rules)
     starts = bool(more) or (wanted and rested)

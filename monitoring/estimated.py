@@ -190,7 +190,9 @@ def _of_looking_at_some(bins: Bins, month: Unlabelled) -> FloatArray:
     if month.share == 1:
         return np.zeros(len(METRICS))
     order = np.argsort(-month.probability, kind="stable")
-    p, gain, loss = (each[order] for each in (month.probability, month.payoffs.gain, month.payoffs.loss))
+    known = np.isfinite(month.payoffs.gain + month.payoffs.loss)
+    gain, loss = (np.where(known, each, 0.0)[order] for each in (month.payoffs.gain, month.payoffs.loss))
+    p = month.probability[order]
     chance = corrected(bins, corrections(bins, bins.left[None], bins.stayed[None]), p)[0]
     some = Customers(p, chance, gain, loss, np.ones(len(p)), order, order)
     profit = Campaign(some, p, month.budget / len(p)).profit()

@@ -22,8 +22,10 @@ EvidenceKind = Literal[
     "service",
 ]
 LOSSES: frozenset[EvidenceKind] = frozenset({"realised_loss", "realised_loss_beyond_margin", "realised_below_estimate"})
+"""Money or ranking that labels have shown to be lost."""
+SHOWN: frozenset[EvidenceKind] = LOSSES | {"calibration_drift"}
 """What labels have shown."""
-CHANGES: frozenset[EvidenceKind] = LOSSES | {"estimated_loss", "calibration_drift"}
+CHANGES: frozenset[EvidenceKind] = SHOWN | {"estimated_loss"}
 """What speaks for a world that has changed: a training because of it must learn from what is new."""
 
 

@@ -205,7 +205,7 @@ def circumstances_of(watched: WatchedMonth) -> Circumstances:
     known = Circumstances(
         release=release,
         trained=month_of_release(release) if release else "",
-        can_roll_back=len(watched.standing) > 1,
+        can_roll_back=len(watched.standing) > 1 and _is_current(watched, release),
         was_lost=trained is not None and not replace(watched, key=trained).is_trained,
     )
     try:
@@ -217,6 +217,11 @@ def circumstances_of(watched: WatchedMonth) -> Circumstances:
         return replace(known, rule_ordered=order.by == "monitoring" and order.month <= watched.key, gate_passed=passed)
     was_carried_out = order is not None and before is not None and order.month >= before.month
     return replace(known, gate_passed=was_carried_out or not _is_as_decided(watched, release))
+
+
+def _is_current(watched: WatchedMonth, release: str) -> bool:
+    """Whether the pointer names it; where it names a damaged one, rolling back leads to the one that answers."""
+    return next((each.release == release for each in entries_to_serve(watched.releases)), False)
 
 
 def _is_as_decided(watched: WatchedMonth, release: str) -> bool:

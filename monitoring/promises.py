@@ -53,7 +53,7 @@ def estimate_evidence(watched: WatchedMonth, found: Estimate | None) -> list[Evi
     promised, margin = promised_profit(watched.release), GateRules().champion_margin_share
     expected = found.metrics["profit"]
     per_customer = expected.high / max(len(watched.everybody), 1)
-    if per_customer >= promised.low - margin * abs(promised.low):
+    if not per_customer < promised.low - margin * abs(promised.low):  # nor where it is not known
         return []
     at_test = promised.value * len(watched.everybody)
     says = (

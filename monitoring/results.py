@@ -17,6 +17,7 @@ from pipeline.bootstrap import Interval
 from pipeline.economics import FloatArray
 from pipeline.errors import ContractError
 from pipeline.gate_rules import GateRules
+from pipeline.scored import fields_gone
 from pipeline.slices import fields_of_slices, slice_groups
 from pipeline.splits import as_frame
 from pipeline.wording import figure, money_figure
@@ -92,7 +93,7 @@ def _rivals(watched: WatchedMonth, found: Matured, asked: NDArray[np.bool_]) -> 
     """What the rule and the release before say of those who are asked about; NaN for the others."""
     rows = np.flatnonzero(asked)
     said = {RULE: found.said_by_rule(rows)}
-    if len(watched.standing) > 1:
+    if len(watched.standing) > 1 and not fields_gone(watched.dataset, watched.standing[1]):
         said[PREVIOUS] = found.said_by(watched.standing[1], rows)
     places = np.cumsum(asked) - 1
     return {who: np.where(asked, p[places], np.nan) for who, p in said.items()}

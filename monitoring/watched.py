@@ -124,10 +124,10 @@ class WatchedMonth:
 
     @property
     def last_judged(self) -> str:
-        """The last month up to this one whose candidate the gate has judged; empty where it never has."""
+        """The last month before this one whose candidate the gate has judged; empty where it never has."""
         folder = self.lake.root / "reports"
         keys = sorted((path.name for path in folder.iterdir()), reverse=True) if folder.exists() else []
-        return next((key for key in keys if key <= self.key and replace(self, key=key).is_trained), "")
+        return next((key for key in keys if key < self.key and replace(self, key=key).is_trained), "")
 
     @property
     def newly_matured(self) -> list[str]:

@@ -176,6 +176,31 @@ def test_a_list_by_who_was_stopped_is_made_again(settings: Settings, instance: d
     assert [request.job_name for request in ticked(settings, instance).run_requests] == [RETRAIN]
 
 
+def test_a_list_that_a_later_month_has_followed_is_the_record_of_who_was_called_and_stays(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    for key in (*MADE_OF, BEFORE, NOW):
+        live(settings, key)
+    score(settings, crowned(settings, GOOD), BEFORE)
+    decided(settings, "fall_back", starts_training=False, evidence=[LOST])
+    before = {"decision": {"action": "nothing", "month": BEFORE, "reasons": [], "since": BEFORE}, "release": ""}
+    watched(settings, BEFORE).write("decisions", before)
+    assert ticked(settings, instance, NOW, BEFORE).run_requests == []
+    assert read_order(watched(settings).root) is not None
+
+
+def test_a_list_that_cannot_be_read_is_told_and_the_training_starts(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    for key in (*MADE_OF, NOW):
+        live(settings, key)
+    score(settings, crowned(settings, GOOD), NOW)
+    watched(settings).lake.path("scores", "customers", NOW).write_bytes(b"damaged")
+    decided(settings, "fall_back", starts_training=True, evidence=[LOST])
+    assert [request.job_name for request in ticked(settings, instance).run_requests] == [RETRAIN]
+    assert f"decision not carried out: {NOW}" in [alert.key for alert in open_alerts(settings, DATASET.name)]
+
+
 def test_a_loss_stops_the_model_and_somebody_is_told_once(
     settings: Settings, instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -188,6 +188,22 @@ def test_where_the_gate_refuses_everything_the_rule_answers_and_trainings_rest_o
     assert {each.months_since_change for each in decisions[8:]} == {0}
 
 
+def test_a_change_that_no_release_learns_in_all_its_months_is_not_found_anew_and_trainings_rest() -> None:
+    months = months_after("2025-03", 20)
+    evidence = [Evidence(month, "realised_loss", "it loses", "2025-01-a") for month in months]
+    decisions = lived(months, set(), *evidence)
+    assert {each.changed for each in decisions} == {"2025-03"}
+    assert [place for place, each in enumerate(decisions) if each.starts_training] == [*range(8), 10, 13, 16, 19]
+
+
+def test_an_estimate_ends_no_rest_for_only_labels_show_what_has_changed() -> None:
+    months = months_after("2025-03", 3)
+    evidence = [Evidence(month, "estimated_loss", "it loses", "2025-01-a") for month in ("2025-02", *months)]
+    decisions = lived(months, set(), *evidence, previous=BY_PLAN)
+    assert [each.starts_training for each in decisions] == [False, False, True]
+    assert [each.changed for each in decisions] == [None, None, "2025-05"]
+
+
 def test_a_training_that_was_lost_on_the_way_to_the_gate_is_asked_for_again() -> None:
     evidence = seen("2025-03", "stale_model")
     assert not after("2025-03", evidence, previous=BY_PLAN).starts_training

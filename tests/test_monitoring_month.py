@@ -14,7 +14,7 @@ from monitoring.changes import months_to_compare
 from monitoring.decision_rules import Action, DecisionRules
 from monitoring.estimated import Estimate
 from monitoring.figures import read_figures
-from monitoring.month import LOOKS, act_on_month, decide_month, evidence_of, look
+from monitoring.month import LOOKS, act_on_month, circumstances_of, decide_month, evidence_of, look
 from monitoring.promises import estimate_evidence
 from monitoring.results import result_evidence, results_of_month
 from monitoring.watched import WatchedMonth
@@ -168,6 +168,14 @@ def test_a_release_worse_than_the_one_before_goes_back_once(company: Settings) -
     pointer = read_pointer(month.releases)
     assert pointer is not None
     assert (pointer.release, pointer.generation) == (before.id, 3)
+
+
+def test_where_the_current_release_is_damaged_the_one_before_cannot_be_rolled_back_from(company: Settings) -> None:
+    for scorer in (GOOD, FLAT, BAD):
+        made = crowned(company, scorer)
+    assert circumstances_of(watched(company)).can_roll_back
+    (watched(company).releases / made.id / "manifest.json").unlink()
+    assert not circumstances_of(watched(company)).can_roll_back  # the rule answers instead
 
 
 def test_a_fallback_that_nobody_has_carried_out_yet_holds_in_the_month_after(company: Settings) -> None:
