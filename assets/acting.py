@@ -159,11 +159,9 @@ def must_list_again(watched: "WatchedMonth", acted: "Acted") -> bool:
     from pipeline.batch import is_by_another
     from pipeline.candidates import Run
 
-    return (
-        bool(acted.said)
-        and decided_since(watched) is None
-        and is_by_another(Run(watched.dataset, watched.settings, watched.key))
-    )
+    if not acted.said or decided_since(watched):
+        return False
+    return is_by_another(Run(watched.dataset, watched.settings, watched.key))
 
 
 def _link(settings: Settings, evidence: "Evidence") -> str:
