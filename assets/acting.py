@@ -98,13 +98,17 @@ def _tell_of(work: Work, month: str, error: ChurnError, decided: str = STAYS) ->
     alert = Alert(
         cause=NOT_CARRIED_OUT,
         about=(month,),
-        opened=f"{now():%Y-%m-%d %H:%M:%S}",
+        opened=_moment(),
         says=str(error),
         severity=Severity.WARNING,
         decided=decided,
         link=f"{work.settings.ui_url}/assets/{DECISION}?partition={month}",
     )
     tell(work.settings, work.dataset.name, [partial(news_of, alert)], at=now())
+
+
+def _moment() -> str:
+    return f"{now():%Y-%m-%d %H:%M:%S}"
 
 
 def _newest_of_each_month(context: dg.SensorEvaluationContext) -> list[dg.EventLogRecord]:
@@ -135,7 +139,7 @@ def act(watched: "WatchedMonth") -> "Acted":
     from monitoring.month import act_on_month, decided_since, decision_of, evidence_of
 
     acted, decision = act_on_month(watched), decision_of(watched)
-    mended = partial(news_of_end, f"{NOT_CARRIED_OUT}: {watched.key}", f"{now():%Y-%m-%d %H:%M:%S}")
+    mended = partial(news_of_end, f"{NOT_CARRIED_OUT}: {watched.key}", _moment())
     news = partial(
         news_of_month,
         watched.key,

@@ -9,6 +9,7 @@ from typing import Any
 
 from assets.replay import replay
 from monitoring.evidence import LOSSES
+from monitoring.pulls import NORMAL_95
 from pipeline.datasets.registry import load_dataset
 from pipeline.replay_outcome import PIPELINE
 from pipeline.settings import Settings
@@ -16,7 +17,6 @@ from pipeline.settings import Settings
 SEED = 59  # scenarios, rules of monitoring and trainings were settled with others
 SCENARIOS = ("calm", "price_rise", "competitor", "new_market")
 GOAL_SHARE, GOAL_TRAININGS_A_YEAR, GOAL_SECONDS = 0.90, 2.0, 120.0
-Z = statistics.NormalDist().inv_cdf(0.975)
 QUICK_CUSTOMERS, CUSTOMERS = 5_000, 20_000  # the others as many as the simulated company has by default
 
 Told = Callable[[str, int, int], None]
@@ -115,7 +115,7 @@ def _error_goal(name: str, errors: Sequence[float], goal: float) -> dict[str, An
     their errors are of the other sign.
     """
     mean = abs(statistics.fmean(errors)) if errors else math.nan
-    reach = Z * statistics.stdev(errors) / math.sqrt(len(errors)) if len(errors) > 1 else math.nan
+    reach = NORMAL_95 * statistics.stdev(errors) / math.sqrt(len(errors)) if len(errors) > 1 else math.nan
     return _goal(name, mean, goal) | {"low": max(mean - reach, 0.0), "high": mean + reach}
 
 

@@ -11,6 +11,7 @@ from monitoring.calibration import CalibrationDrift, calibration_drift
 from monitoring.evidence import Evidence, EvidenceKind
 from monitoring.figures import interval_from_dict, intervals_as_dict, read_figures
 from monitoring.outcomes import RULE, Matured
+from monitoring.pulls import NORMAL_95
 from monitoring.realised import Outcomes, Realised, honest_rows, realised, rows_to_ask
 from monitoring.watched import WatchedMonth
 from pipeline.bootstrap import Interval
@@ -25,7 +26,7 @@ from pipeline.wording import figure, money_figure
 PREVIOUS = "previous release"
 RIVAL_ROWS = 10_000  # of those never selected, whom rivals are asked about
 NEWS_Z = 3.0  # one look in 700 strays so far by itself, and there are several looks a month
-WIDTH_IN_SD = 2 * 1.959963984540054
+WIDTH_IN_SD = 2 * NORMAL_95
 WORSE = {"roc_auc": -1, "log_loss": 1}
 SLOPE_LOW, SLOPE_HIGH, MOST_INTERCEPT = 0.8, 1.25, 0.25
 """How far calibration may be off before it costs more than a percent or two of the profit: as the gate's limits."""

@@ -129,10 +129,16 @@ def test_customers_who_stay_because_they_were_called_are_no_mistake_of_the_model
     assert "realised_loss_beyond_margin" not in kinds(company)
 
 
-def test_a_model_that_loses_to_the_rule_beyond_the_margin_is_stopped_at_once(company: Settings) -> None:
+def with_results_of_a_bad_release(company: Settings) -> Settings:
+    """A release that loses to the rule has made the list of the month before, and half of that was left alone."""
     company = company.model_copy(update=HALF_LEFT_ALONE)
     score(company, crowned(company, BAD), BEFORE)
     seen(company, BEFORE)
+    return company
+
+
+def test_a_model_that_loses_to_the_rule_beyond_the_margin_is_stopped_at_once(company: Settings) -> None:
+    company = with_results_of_a_bad_release(company)
     decision = seen(company)
     assert decision.action is Action.FALL_BACK
     act_on_month(watched(company))
@@ -143,9 +149,7 @@ def test_a_model_that_loses_to_the_rule_beyond_the_margin_is_stopped_at_once(com
 
 
 def test_the_rule_answers_until_a_gate_has_passed_however_quiet_it_is(company: Settings) -> None:
-    company = company.model_copy(update=HALF_LEFT_ALONE)
-    score(company, crowned(company, BAD), BEFORE)
-    seen(company, BEFORE)
+    company = with_results_of_a_bad_release(company)
     seen(company)
     act_on_month(watched(company))
     assert come_back(watched(company))[0].startswith("the rule goes on answering")
@@ -179,9 +183,7 @@ def test_where_the_current_release_is_damaged_the_one_before_cannot_be_rolled_ba
 
 
 def test_a_fallback_that_nobody_has_carried_out_yet_holds_in_the_month_after(company: Settings) -> None:
-    company = company.model_copy(update=HALF_LEFT_ALONE)
-    score(company, crowned(company, BAD), BEFORE)
-    seen(company, BEFORE)
+    company = with_results_of_a_bad_release(company)
     assert seen(company).action is Action.FALL_BACK
     live(company, "2024-09")
     assert seen(company, "2024-09").action is Action.FALL_BACK
@@ -192,9 +194,7 @@ def test_a_fallback_that_nobody_has_carried_out_yet_holds_in_the_month_after(com
 
 
 def test_a_fallback_holds_though_months_were_not_decided_and_though_its_own_decision_is_lost(company: Settings) -> None:
-    company = company.model_copy(update=HALF_LEFT_ALONE)
-    score(company, crowned(company, BAD), BEFORE)
-    seen(company, BEFORE)
+    company = with_results_of_a_bad_release(company)
     seen(company)
     act_on_month(watched(company))
     for key in ("2024-09", "2024-10"):
@@ -207,9 +207,7 @@ def test_a_fallback_holds_though_months_were_not_decided_and_though_its_own_deci
 
 
 def test_an_order_that_an_operator_lifted_is_not_given_again_without_new_evidence(company: Settings) -> None:
-    company = company.model_copy(update=HALF_LEFT_ALONE)
-    score(company, crowned(company, BAD), BEFORE)
-    seen(company, BEFORE)
+    company = with_results_of_a_bad_release(company)
     seen(company)
     act_on_month(watched(company))
     order_champion(watched(company).root, "the labels were wrong")
@@ -218,9 +216,7 @@ def test_an_order_that_an_operator_lifted_is_not_given_again_without_new_evidenc
 
 
 def test_a_release_that_came_since_is_not_stopped_for_the_one_before(company: Settings) -> None:
-    company = company.model_copy(update=HALF_LEFT_ALONE)
-    score(company, crowned(company, BAD), BEFORE)
-    seen(company, BEFORE)
+    company = with_results_of_a_bad_release(company)
     assert seen(company).action is Action.FALL_BACK
     crowned(company, GOOD)
     assert act_on_month(watched(company)).said[0].endswith("nothing to stop")
@@ -266,9 +262,7 @@ def test_a_month_that_the_release_was_made_of_is_not_compared_with_itself(compan
 
 
 def test_nothing_is_done_about_a_month_that_is_looked_at_again_later(company: Settings) -> None:
-    company = company.model_copy(update=HALF_LEFT_ALONE)
-    score(company, crowned(company, BAD), BEFORE)
-    seen(company, BEFORE)
+    company = with_results_of_a_bad_release(company)
     assert seen(company).action is Action.FALL_BACK
     live(company, "2024-09")
     seen(company, "2024-09")
