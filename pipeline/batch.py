@@ -100,11 +100,18 @@ def write_list(run: Run, *, at: datetime) -> Month | None:
 
 
 def write_month(run: Run, *, at: datetime) -> Month:
-    """Score the month's customers, write the call list, and log every prediction."""
-    found, dataset, lake = answering(run), run.dataset, run.lake
-    share = run.settings.holdout_share
-    scores, listed = build_call_list(lake, found.release, run.key, served_by=found.served_by, holdout_share=share)
-    write_call_list(lake, scores, listed, run.key)
+    """Score the month's customers, write the call list, and log every prediction.
+
+    Where somebody else has come to answer meanwhile, the list is made again: whoever changes that looks at the list
+    afterwards, and may have looked before it was written.
+    """
+    dataset, lake, share = run.dataset, run.lake, run.settings.holdout_share
+    is_by_who_answers = False
+    while not is_by_who_answers:
+        found = answering(run)
+        scores, listed = build_call_list(lake, found.release, run.key, served_by=found.served_by, holdout_share=share)
+        write_call_list(lake, scores, listed, run.key)
+        is_by_who_answers = not is_by_another(run)
     predictions = predictions_of(dataset, lake, scores, run.key, predicted_at=at, fallback_reason=found.fallback_reason)
     engine = state_engine(run.settings, lake)
     log_batch(engine, predictions, dataset=dataset.name, snapshot=run.key, release=found.release.id)

@@ -10,17 +10,18 @@ import dagster as dg
 import pytest
 from dagster._core.events import StepMaterializationData
 
+import pipeline.batch
 from assets.acting import sensors
 from assets.alarms import open_alerts
 from assets.definitions import build_definitions
 from assets.jobs import BATCH, LIFE_CYCLE, jobs
 from assets.monitoring import DECISION
 from assets.work import PARTITION, RETRAIN, Work
-from pipeline.batch import write_month
+from pipeline.batch import build_call_list, write_month
 from pipeline.candidates import Run
 from pipeline.declaration import Dataset
 from pipeline.lake import write_json
-from pipeline.serving_order import read_order
+from pipeline.serving_order import order_rule, read_order
 from pipeline.settings import Settings
 from tests.little_company import little_company
 from tests.watched_company import BEFORE, DATASET, GOOD, MADE_OF, NOW, crowned, live, score, watched
@@ -174,6 +175,26 @@ def test_a_list_by_who_was_stopped_is_made_again(settings: Settings, instance: d
     write_month(run, at=datetime(2024, 9, 1))
     assert set(run.lake.read("scores", "customers", NOW)["served_by"].to_pylist()) == {"rule"}
     assert [request.job_name for request in ticked(settings, instance).run_requests] == [RETRAIN]
+
+
+def test_a_list_is_made_again_where_the_rule_was_ordered_while_it_was_being_made(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in (*MADE_OF, NOW):
+        live(settings, key)
+    release = crowned(settings, GOOD)
+    made: list[str] = []
+
+    def made_while_the_rule_is_ordered(*arguments: Any, **options: Any) -> Any:
+        made.append(options["served_by"])
+        order_rule(watched(settings).root, "it lost", month=NOW, generation=1)
+        return build_call_list(*arguments, **options)
+
+    monkeypatch.setattr(pipeline.batch, "build_call_list", made_while_the_rule_is_ordered)
+    month = write_month(Run(DATASET, settings, NOW), at=datetime(2024, 9, 1))
+    assert made == ["champion", "rule"]
+    assert (month.answering.release.id, month.answering.served_by) == (release.id, "rule")
+    assert set(watched(settings).lake.read("scores", "customers", NOW)["served_by"].to_pylist()) == {"rule"}
 
 
 def test_a_list_that_a_later_month_has_followed_is_the_record_of_who_was_called_and_stays(
