@@ -98,7 +98,9 @@ def _promotion_decision(work: Work) -> dg.AssetsDefinition:
         description="What the gate found: the candidate against the champion on the same untouched rows.",
         owners=TEAM_ML,
         kinds={"python"},
-        code_version=code_version("gate", "gate_case", "gate_checks", "gate_rules", "gate_behaviour", "gate_figures"),
+        code_version=code_version(
+            "gate", "gate_case", "gate_checks", "gate_rules", "gate_behaviour", "gate_figures", "paired"
+        ),
     )
     def promotion_decision(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
         from pipeline.candidates import judge_candidate

@@ -28,7 +28,7 @@ def _rung(work: Work, rung: str) -> dg.AssetsDefinition:
         description=DESCRIPTIONS[rung],
         owners=TEAM_ML,
         kinds={"scikitlearn", "mlflow"} if rung != "rule" else {"json", "mlflow"},
-        code_version=code_version("training", "search", "splits", "encoding", SOURCES[rung]),
+        code_version=code_version("training", "search", "splits", "paired", "encoding", SOURCES[rung]),
     )
     def fitted(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         from pipeline.recording import recorded_rung

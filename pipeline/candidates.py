@@ -80,8 +80,8 @@ class Run:
         """Keep a rung, and what the object that was fitted says of the test rows; returns the rung's SHA-256."""
         folder, content = self.rung_folder(rung.name), model_bytes(rung.scorer)
         write_atomically(folder / MODEL_FILE, content)
-        told = {"parameters": dict(rung.parameters), "search": list(rung.search), "since": rung.since}
-        write_json(folder / "training.json", told)
+        told = {"parameters": dict(rung.parameters), "search": list(rung.search)}
+        write_json(folder / "training.json", {**told, "since": rung.since, "is_no_news": rung.is_no_news})
         buffer = io.BytesIO()
         np.save(buffer, rung.offline_probability(self.split.test))
         write_atomically(folder / "offline.npy", buffer.getvalue())

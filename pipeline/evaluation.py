@@ -130,7 +130,8 @@ def evaluate_rungs(
         ChurnError: there are no test rows, or a rung gives something that is no probability.
     """
     judged = _judge(dataset, sorted_frame(split.test), rungs, settings)
-    verdict, comparisons, chance = _verdict(judged, incumbent)
+    can_tell = not split.is_shared or incumbent == "rule"
+    verdict, comparisons, chance = _verdict(judged, incumbent, can_tell=can_tell)
     scorer, p = rungs[verdict.rung], judged.scores[verdict.rung]
     frame, rows = judged.frame, judged.rows
     return Evaluation(
@@ -185,11 +186,14 @@ def _judge(dataset: Dataset, frame: pd.DataFrame, rungs: Mapping[str, Scorer], s
     return _Judged(dataset, frame, rows, scores, groups, drawn)
 
 
-def _verdict(judged: _Judged, incumbent: str | None) -> tuple[Verdict, tuple[Comparison, ...], dict[str, Interval]]:
+def _verdict(
+    judged: _Judged, incumbent: str | None, *, can_tell: bool
+) -> tuple[Verdict, tuple[Comparison, ...], dict[str, Interval]]:
     comparisons = comparisons_of(judged.drawn, judged.names)
     chance = against_chance(judged.drawn, judged.names)
     profits = {name: judged.drawn.interval(name, "profit") for name in judged.names}
-    verdict = verdict_of(profits, comparisons, chance, unit_of(judged.dataset), incumbent=incumbent)
+    unit = unit_of(judged.dataset)
+    verdict = verdict_of(profits, comparisons, chance, unit, incumbent=incumbent, can_tell=can_tell)
     return verdict, comparisons, chance
 
 

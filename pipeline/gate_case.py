@@ -19,6 +19,7 @@ from pipeline.economics import FloatArray
 from pipeline.errors import ReleaseError
 from pipeline.holdout import Holdout, canonical_order, checked_probability, holdout_of_frame
 from pipeline.metrics import drawn_metrics
+from pipeline.paired import losses_of, once, standard_errors_above
 from pipeline.pointer import Pointer, current_release, read_pointer
 from pipeline.release import Release, load_release
 from pipeline.settings import Settings
@@ -137,13 +138,24 @@ class Case:
         return "champion" if self.champion else "rule"
 
     @cached_property
+    def scores(self) -> dict[str, FloatArray]:
+        """What candidate, rule and champion say of the rows."""
+        said = {"candidate": self.probability, "rule": self.rule_probability}
+        if self.champion:
+            said["champion"] = scored(self.champion, self.rows)
+        return {name: checked_probability(name, p) for name, p in said.items()}
+
+    @cached_property
     def drawn(self) -> Draws:
         """Every figure of candidate, rule and champion on the same rows and the same draws."""
-        scores = {"candidate": self.probability, "rule": self.rule_probability}
-        if self.champion:
-            scores["champion"] = scored(self.champion, self.rows)
-        checked = {name: checked_probability(name, p) for name, p in scores.items()}
-        return drawn_metrics(self.holdout, checked, self.settings, groups=self.groups)
+        return drawn_metrics(self.holdout, self.scores, self.settings, groups=self.groups)
+
+    def says_worse_than(self, other: str) -> float:
+        """How far the candidate's log loss lies above another's, in standard errors; each customer counts once."""
+        asked = once(self.rows)
+        rows = self.rows[asked]
+        mine, theirs = (losses_of(rows, self.scores[who][asked]) for who in ("candidate", other))
+        return standard_errors_above(mine, theirs, rows["customer_id"])
 
 
 def fields_of(release: Release, frame: pd.DataFrame) -> dict[str, NDArray[Any]]:

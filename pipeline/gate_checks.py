@@ -157,14 +157,14 @@ def earns_something(case: Case, rules: GateRules) -> Finding:  # noqa: ARG001
 
 def earns_as_the_rule(case: Case, rules: GateRules) -> Finding:
     """The candidate does not earn less than the rule."""
-    return _not_less(case, "rule", _margin(case, rules, rules.rule_margin_share, answers=case.rule_answers))
+    return _not_less(case, "rule", rules, rules.rule_margin_share, may_be_doubtful=not case.rule_answers)
 
 
 def earns_as_the_champion(case: Case, rules: GateRules) -> Finding:
     """The candidate does not earn less than the champion on the same rows."""
     if case.champion is None:
         return True, "there is no champion yet"
-    return _not_less(case, "champion", _margin(case, rules, rules.champion_margin_share))
+    return _not_less(case, "champion", rules, rules.champion_margin_share)
 
 
 def slices(case: Case, rules: GateRules) -> Finding:
@@ -209,24 +209,28 @@ CHECKS: tuple[tuple[str, CheckFunction], ...] = (
 )
 
 
-def _margin(case: Case, rules: GateRules, usual: float, *, answers: bool = False) -> float:
-    """The usual one, or the wider one after a change; a rule that `answers` knows nothing that could be out of date."""
-    return rules.margin_after_a_change if case.is_after_a_change and not answers else usual
-
-
-def _not_less(case: Case, other: str, margin_share: float) -> Finding:
+def _not_less(
+    case: Case, other: str, rules: GateRules, margin_share: float, *, may_be_doubtful: bool = True
+) -> Finding:
     """Non-inferiority, and no shown loss either, which month after month would add up.
 
-    The lower end of the paired interval must be above the margin, so too few rows are a refusal.
+    The lower end of the paired interval must be above the margin, so too few rows are a refusal; unless, after a
+    change, the candidate is shown to say better who leaves.
     """
     difference = case.drawn.difference(("candidate", "profit"), (other, "profit"), looks=LOOKS)
     theirs = case.drawn.values[other, "profit"]
     least = -margin_share * max(theirs, 0.0)
-    return (
-        difference.low >= least and difference.high >= 0,
+    found = (
         f"{money_figure(difference)} {unit_of(case.dataset).name} more than the {other}, which earns "
-        f"{number(theirs)}; the interval must lie above {number(least)} and not wholly below 0",
+        f"{number(theirs)}; the interval must lie above {number(least)} and not wholly below 0"
     )
+    is_doubtful = difference.low < least
+    if is_doubtful and case.is_after_a_change and may_be_doubtful:
+        worse = case.says_worse_than(other)
+        is_doubtful = worse >= -rules.better_by_standard_errors
+        asked = f"(at least {rules.better_by_standard_errors} make up for the doubt)"
+        found += f"; its log loss lies {-worse:.1f} standard errors below that of the {other} {asked}"
+    return not is_doubtful and difference.high >= 0, found
 
 
 def _worse_slice(case: Case, group: Key, rules: GateRules, *, looks: int) -> str:

@@ -48,11 +48,12 @@ class GateRules:
     rule_margin_share: float = 0.10
     champion_margin_share: float = 0.10
 
-    # The same for a training after a change, whose test has half of the customers of one month: that leaves a quarter
-    # to either side. With the margins above hardly anything that learned what is new would pass, and the champion,
-    # which is known to have learned less of it, would go on answering. Where the rule answers already, a refusal leaves
-    # nothing out of date in charge: its margin stays the usual one.
-    margin_after_a_change: float = 0.25
+    # After a change the test has half of the customers of one month, whose profit hangs on a few who were left alone by
+    # lot: a quarter to either side. Hardly anything that learned what is new would pass, and the champion, which knows
+    # less of it, would go on answering. So a candidate may be in doubt about money if it says better who leaves by so
+    # many standard errors, where each customer counts once. Not so against the rule where that answers already: a
+    # refusal leaves nothing out of date in charge then.
+    better_by_standard_errors: float = 2.0
 
     # Log loss in a slice may exceed the baseline's by this share before it counts, however certain the excess is.
     slice_margin_share: float = 0.01

@@ -84,18 +84,19 @@ def _newest_dealt(dataset: Dataset, lake: Lake, run_key: str, settings: Settings
     newest = labelled[-1]
     learned, judged = (labelled_rows(dataset, lake, [newest], only=only) for only in (without_called, representative))
     learned, calibration, test = (
-        rows[is_tested(rows["customer_id"], newest, settings.seed) == tested].reset_index(drop=True)
+        rows[is_tested(rows["customer_id"], newest) == tested].reset_index(drop=True)
         for rows, tested in ((learned, False), (judged, False), (judged, True))
     )
-    train = pd.concat([labelled_rows(dataset, lake, before, only=without_called), learned], ignore_index=True)
+    known = labelled_rows(dataset, lake, before, only=without_called)
     first = is_in_first_half(calibration["customer_id"])  # whoever calibrates asks one half what the other has taught
-    is_enough = all(map(has_both_outcomes, (train, calibration[first], calibration[~first], test)))
+    is_enough = all(map(has_both_outcomes, (known, calibration[first], calibration[~first], test)))
+    train = pd.concat([known, learned], ignore_index=True)
     return Split(train, calibration, test, is_shared=True) if is_enough else None
 
 
-def is_tested(customers: "Sequence[str] | pd.Series[str]", newest: str, seed: int) -> NDArray[np.bool_]:
-    """Which customers are tested on where those of the newest month are dealt."""
-    return np.asarray(hashed_shares(customers, f"{seed} {newest}") < TESTED_SHARE, dtype=bool)
+def is_tested(customers: "Sequence[str] | pd.Series[str]", newest: str) -> NDArray[np.bool_]:
+    """Which customers are tested on where those of the newest month are dealt; whoever monitors must know it too."""
+    return np.asarray(hashed_shares(customers, f"tested in {newest}") < TESTED_SHARE, dtype=bool)
 
 
 def is_in_first_half(customers: "pd.Series[str]") -> NDArray[np.bool_]:

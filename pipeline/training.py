@@ -13,12 +13,12 @@ from pipeline.declaration import Dataset
 from pipeline.economics import FloatArray
 from pipeline.encoding import model_fields
 from pipeline.feature_kinds import Field
-from pipeline.metrics import log_losses
+from pipeline.paired import losses_of, once, standard_errors_above
 from pipeline.rule import fitted_rule
 from pipeline.scoring import Calibration, RuleScorer, RungName, Scorer
 from pipeline.search import at_most, dealt, estimator_of, one_core, searched
 from pipeline.settings import Settings
-from pipeline.splits import Split, is_in_first_half
+from pipeline.splits import Split, has_both_outcomes, is_in_first_half
 
 TRUSTED_TYPES: tuple[str, ...] = (  # what MLflow's copy of a model may contain besides plain data
     "sklearn.calibration._CalibratedClassifier",
@@ -39,7 +39,8 @@ class FittedRung:
     Args:
         estimator: sklearn's object (None for the rule), for MLflow and for the gate.
         search: what was tried.
-        since: the oldest snapshot that it was fitted on; empty where on the whole training part.
+        since: the oldest snapshot that it was fitted on, where that was to be found out; empty where on all alike.
+        is_no_news: whether what was to be learned of a change turned out to be told as well by the whole past.
     """
 
     name: RungName
@@ -48,6 +49,7 @@ class FittedRung:
     parameters: Mapping[str, Any]
     search: tuple[Mapping[str, Any], ...] = field(default=())
     since: str = ""
+    is_no_news: bool = False
 
     def offline_probability(self, rows: pd.DataFrame) -> FloatArray:
         """What the object that was fitted says: the release must say the same to 1e-9."""
@@ -76,24 +78,32 @@ def fit_rung(name: RungName, dataset: Dataset, split: Split, settings: Settings)
 def _fit_what_is_new(
     name: RungName, dataset: Dataset, split: Split, search: Sequence[Mapping[str, Any]], settings: Settings
 ) -> FittedRung:
-    """Fit with the months since the change and the one before, unless the whole past says the newest month better.
+    """Fit on the whole past, unless the months since the change and the one before say the newest month better.
 
-    Both are asked about half of the customers of the newest month, whom they have not seen.
+    Both are asked about half of the customers of the newest month, whom they have not seen. Better is by a standard
+    error: where nothing has changed, a few months are a poor teacher, and the next training would start from there.
     """
-    rows, others = next(_halves(split.calibration, split.train))
-    asked = split.calibration[rows].reset_index(drop=True)
+    (rows, others), (_, rest) = _halves(split.calibration, split.train)
+    calibration = split.calibration[rows].reset_index(drop=True)
+    asked = calibration[once(calibration)].reset_index(drop=True)
 
     def tried(since: str) -> list[_Tried]:
-        part, parameters = _from(since, Split(others, asked, asked)), [each["parameters"] for each in search]
+        part, parameters = _from(since, Split(others, calibration, asked)), [each["parameters"] for each in search]
         fits = [fit_with(name, dataset, part, each, settings) for each in parameters[:BEST_SETTINGS]]
-        return [_Tried(since, fit.parameters, _losses(fit, asked)) for fit in fits]
+        said = (fit.scorer.probability(asked, len(asked)) for fit in fits)
+        return [_Tried(since, fit.parameters, losses_of(asked, p)) for fit, p in zip(fits, said, strict=True)]
 
     oldest, newest = split.snapshots[0], split.snapshots[-1]
-    of_new, of_whole = tried(max(oldest, month_after(newest, -settings.months_since_change))), tried(oldest)
-    new, whole = (min(found, key=lambda each: each.log_loss) for found in (of_new, of_whole))
-    kept = whole if _is_lower(whole.losses, new.losses, asked["customer_id"]) else new
+    since = max(oldest, month_after(newest, -settings.months_since_change))
+    is_enough = all(has_both_outcomes(half[half["snapshot"] >= since]) for half in (others, rest))
+    of_whole = tried(oldest)
+    of_new = tried(since) if since > oldest and is_enough else []
+    new, whole = (min(found, key=lambda each: each.log_loss) for found in (of_new or of_whole, of_whole))
+    is_news = standard_errors_above(whole.losses, new.losses, asked["customer_id"]) > 1
+    kept = new if is_news else whole
     fitted = fit_with(name, dataset, _from(kept.since, split), kept.parameters, settings)
-    return replace(fitted, search=(*search, *(each.as_dict() for each in (*of_new, *of_whole))), since=kept.since)
+    told = (*search, *(each.as_dict() for each in (*of_new, *of_whole)))
+    return replace(fitted, search=told, since=kept.since, is_no_news=not is_news)
 
 
 @dataclass(frozen=True)
@@ -112,16 +122,6 @@ class _Tried:
     def as_dict(self) -> dict[str, Any]:
         """As every candidate of a search is kept."""
         return {"parameters": {**self.parameters, "since": self.since}, "log_loss": self.log_loss}
-
-
-def _is_lower(losses: FloatArray, others: FloatArray, customers: "pd.Series[str]") -> bool:
-    """By more than a standard error of the difference; copies of a customer come and go together."""
-    apart = np.bincount(pd.factorize(customers)[0], losses - others)
-    return bool(apart.sum() < -np.sqrt((apart**2).sum()))
-
-
-def _losses(fitted: FittedRung, rows: pd.DataFrame) -> FloatArray:
-    return log_losses(rows["churned"].to_numpy(dtype=np.float64), fitted.scorer.probability(rows, len(rows)))
 
 
 def _from(since: str, split: Split) -> Split:

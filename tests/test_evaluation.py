@@ -29,14 +29,19 @@ PROFITS = dict.fromkeys(("rule", "logistic", "boosting"), WIN)
 
 
 def verdict(
-    logistic_rule: Interval, boosting_rule: Interval, boosting_logistic: Interval, incumbent: str | None = None
+    logistic_rule: Interval,
+    boosting_rule: Interval,
+    boosting_logistic: Interval,
+    incumbent: str | None = None,
+    *,
+    can_tell: bool = True,
 ) -> Verdict:
     comparisons = (
         Comparison("logistic", "rule", logistic_rule, 3),
         Comparison("boosting", "rule", boosting_rule, 3),
         Comparison("boosting", "logistic", boosting_logistic, 3),
     )
-    return verdict_of(PROFITS, comparisons, PROFITS, Unit("USD", "month"), incumbent=incumbent)
+    return verdict_of(PROFITS, comparisons, PROFITS, Unit("USD", "month"), incumbent=incumbent, can_tell=can_tell)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +82,28 @@ def test_why_the_rung_stays_is_said_first() -> None:
         "The gradient boosting answers now, and no other is shown to earn more."
     )
     assert "answers now" not in " ".join(verdict(WIN, WIN, WIN, incumbent="boosting").reasons)
+
+
+@pytest.mark.parametrize(
+    ("figures", "incumbent", "chosen"),
+    [
+        ((WIN, NOTHING, LOSS), "boosting", "boosting"),
+        ((WIN, WIN, WIN), "logistic", "logistic"),
+        ((WIN, WIN, NOTHING), "forgotten", "logistic"),
+        ((WIN, WIN, NOTHING), None, "logistic"),
+    ],
+)
+def test_where_few_rows_cannot_tell_what_answers_now_stays_whatever_they_say(
+    figures: tuple[Interval, ...], incumbent: str | None, chosen: str
+) -> None:
+    assert verdict(*figures, incumbent=incumbent, can_tell=False).rung == chosen
+
+
+def test_what_few_rows_say_against_the_rung_that_stays_is_no_reason() -> None:
+    reasons = verdict(WIN, WIN, WIN, incumbent="logistic", can_tell=False).reasons
+    assert reasons[0] == "The logistic regression answers now, and half a month of customers cannot tell rungs apart."
+    assert [reason for reason in reasons if "is not enough" in reason] == [reasons[1]]
+    assert reasons[1].endswith("so the rule is not enough.")
 
 
 def test_the_reasons_are_sentences_with_the_figures() -> None:
@@ -143,6 +170,19 @@ def test_a_report_read_back_is_the_same_report_to_the_byte(evaluation: Evaluatio
     again = evaluation_from_dict(json.loads(stored))
     assert again == evaluation
     assert canonical_json(again.as_dict()) == stored
+
+
+@pytest.mark.parametrize(
+    ("incumbent", "is_shared", "chosen"),
+    [("boosting", False, "logistic"), ("boosting", True, "boosting"), ("rule", True, "logistic")],
+)
+def test_half_a_month_takes_no_rung_from_a_model_and_lets_one_take_over_from_the_rule(
+    incumbent: str, is_shared: bool, chosen: str
+) -> None:
+    split, rungs = split_with(labelled_months(1500)), rungs_of(DATASET)
+    rungs |= {"boosting": rungs["rule"]}  # which earns less than the logistic regression for sure
+    found = evaluate_rungs(DATASET, replace(split, is_shared=is_shared), rungs, FEW_ROUNDS, incumbent=incumbent)
+    assert found.verdict.rung == chosen
 
 
 def test_a_figure_that_does_not_exist_is_null_in_the_report_and_comes_back() -> None:

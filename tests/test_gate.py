@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -202,17 +203,56 @@ def test_a_loss_that_is_certain_is_refused_however_wide_the_margin(root: Path) -
     assert "earns as the champion" in failed(gate(judged, GateRules(champion_margin_share=100.0)))
 
 
-def test_after_a_change_the_margins_are_wider_and_a_certain_loss_is_refused_all_the_same(root: Path) -> None:
+MONEY = {"earns as the champion", "earns as the rule"}
+DOUBTFUL = GateRules(champion_margin_share=-1.0, rule_margin_share=-1.0)  # nobody passes by these
+
+
+def test_after_a_change_a_candidate_may_be_in_doubt_about_money_if_it_says_better_who_leaves(root: Path) -> None:
+    dataset = world.company()
+    world.crown(root, dataset, world.card(dataset, {"failed_payments": 1.0}, intercept=-2.5))
+    usual = world.case(root, dataset, world.card(dataset))
+    after = replace(usual, is_after_a_change=True)
+    assert after.says_worse_than("champion") < -4
+    assert failed(gate(usual, DOUBTFUL)) >= MONEY
+    assert not failed(gate(after, DOUBTFUL)) & MONEY
+    assert failed(gate(replace(after, rule_answers=True), DOUBTFUL)) & MONEY == {"earns as the rule"}
+
+
+@pytest.mark.parametrize(("worse", "refused"), [(-1.9, MONEY), (-2.1, set())])
+def test_better_is_by_two_standard_errors(
+    root: Path, monkeypatch: pytest.MonkeyPatch, worse: float, refused: set[str]
+) -> None:
     dataset = world.company()
     world.crown(root, dataset, world.card(dataset))
-    usual = world.case(root, dataset, world.card(dataset))
+    case = replace(world.case(root, dataset, world.card(dataset)), is_after_a_change=True)
+    monkeypatch.setattr(Case, "says_worse_than", lambda *_: worse)
+    assert failed(gate(case, DOUBTFUL)) & MONEY == refused
+
+
+def test_after_a_change_a_candidate_that_says_the_same_needs_the_usual_margin(root: Path) -> None:
+    dataset = world.company()
+    world.crown(root, dataset, world.card(dataset))
+    case = replace(world.case(root, dataset, world.card(dataset)), is_after_a_change=True)
+    assert case.says_worse_than("champion") == 0
+    assert not failed(gate(case)) & MONEY
+    assert failed(gate(case, DOUBTFUL)) & MONEY == {"earns as the champion"}
+
+
+def test_after_a_change_a_certain_loss_is_refused_whoever_says_it_better(root: Path) -> None:
+    dataset = world.company()
+    world.crown(root, dataset, world.card(dataset))
     worse = world.case(root, dataset, world.card(dataset, {"usage": -0.1}, intercept=-1.0))
-    doubtful = GateRules(champion_margin_share=-1.0, rule_margin_share=-1.0)  # nobody would pass by these
-    assert {"earns as the champion", "earns as the rule"} <= failed(gate(usual, doubtful))
-    after = replace(usual, is_after_a_change=True)
-    assert not {"earns as the champion", "earns as the rule"} & failed(gate(after, doubtful))
-    assert "earns as the rule" in failed(gate(replace(after, rule_answers=True), doubtful))
-    assert "earns as the champion" in failed(gate(replace(worse, is_after_a_change=True), doubtful))
+    blind = GateRules(better_by_standard_errors=-1e9)  # everybody says it better by this
+    assert "earns as the champion" in failed(gate(replace(worse, is_after_a_change=True), blind))
+
+
+def test_who_stands_for_others_has_one_say_in_who_says_it_better(root: Path) -> None:
+    dataset = world.company()
+    world.crown(root, dataset, world.card(dataset, {"failed_payments": 1.0}, intercept=-2.5))
+    case = world.case(root, dataset, world.card(dataset))
+    some = case.test.iloc[:50]
+    copied = replace(case, test=pd.concat([case.test, some, some], ignore_index=True))
+    assert copied.says_worse_than("champion") == pytest.approx(case.says_worse_than("champion"))
 
 
 def test_a_model_that_earns_less_than_the_rule_is_refused(root: Path) -> None:

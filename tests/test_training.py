@@ -16,6 +16,7 @@ import skops.io
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+import pipeline.training
 from pipeline.datasets.registry import load_dataset
 from pipeline.declaration import Dataset
 from pipeline.feature_kinds import Attribute
@@ -29,7 +30,6 @@ from pipeline.training import (
     FittedRung,
     _from,
     _halves,
-    _is_lower,
     calibrated,
     cross_validated,
     fit_rung,
@@ -179,10 +179,28 @@ def test_after_a_change_the_month_since_and_the_one_before_are_learned_from(name
     losses = [(tried["parameters"]["since"], tried["log_loss"]) for tried in found.search[2:]]
     assert [since for since, _ in losses] == ["2024-03", "2024-03", "2024-01", "2024-01"]
     assert found.since == "2024-03"
+    assert not found.is_no_news
     assert min(loss for _, loss in losses[:2]) < min(loss for _, loss in losses[2:])
     everything = fit_with(name, DATASET, split, found.parameters, SMALL)
     said, wider = (log_loss(split.test, fit.scorer.probability(split.test, 1_500)) for fit in (found, everything))
     assert said < wider
+
+
+@pytest.mark.parametrize(("apart", "is_no_news"), [(0.9, True), (1.1, False)])
+def test_the_months_since_a_change_must_be_better_by_a_standard_error_by_everybodys_one_say(
+    monkeypatch: pytest.MonkeyPatch, apart: float, is_no_news: bool
+) -> None:
+    split, asked = shared_split(), []
+    copies = pd.concat([split.calibration, split.calibration.iloc[:200]], ignore_index=True)
+
+    def told(_whole: Any, _new: Any, who: "pd.Series[str]") -> float:
+        asked.extend(who)
+        return apart
+
+    monkeypatch.setattr(pipeline.training, "standard_errors_above", told)
+    found = fit_rung("logistic", DATASET, replace(split, calibration=copies), AFTER_A_CHANGE)
+    assert (found.is_no_news, found.since) == (is_no_news, "2024-01" if is_no_news else "2024-03")
+    assert len(asked) == len(set(asked)) > 500
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -216,15 +234,25 @@ def test_where_nothing_has_changed_the_whole_past_is_learned_from(name: RungName
     narrow = [month.iloc[:0] for month in months[:-1]] + [months[-1].iloc[:100]]
     tiny = replace(split, train=pd.concat([*months[:-1], narrow[-1], few], ignore_index=True))
     found = fit_rung(name, DATASET, tiny, AFTER_A_CHANGE)
+    assert found.is_no_news
     wide, since = (fit_with(name, DATASET, part, found.parameters, SMALL) for part in (tiny, _from("2024-08", tiny)))
     assert model_bytes(found.scorer) == model_bytes(wide.scorer) != model_bytes(since.scorer)
 
 
-@pytest.mark.parametrize(("shift", "is_lower"), [(0.0, False), (-0.01, False), (-0.2, True), (0.2, False)])
-def test_a_loss_is_lower_only_by_more_than_a_standard_error(shift: float, is_lower: bool) -> None:
-    noise = np.random.default_rng(1).normal(0, 1, 100)  # a standard error of 0.1
-    names = pd.Series([f"c{i}" for i in range(100)])
-    assert _is_lower(noise - noise.mean() + shift, np.zeros(100), names) == is_lower
+@pytest.mark.parametrize("name", MODELS)
+def test_where_hardly_anybody_left_since_the_change_the_whole_past_is_learned_from(name: RungName) -> None:
+    split = shared_split()
+    is_late = split.train["snapshot"] >= "2024-03"
+    nobody_left = split.train.assign(churned=split.train["churned"] & ~is_late)
+    found = fit_rung(name, DATASET, replace(split, train=nobody_left), AFTER_A_CHANGE)
+    assert (found.since, found.is_no_news) == ("2024-01", True)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_change_that_is_older_than_all_that_is_learned_from_is_no_news(name: RungName) -> None:
+    found = fit_rung(name, DATASET, shared_split(), AFTER_A_CHANGE.model_copy(update={"months_since_change": 9}))
+    assert (found.since, found.is_no_news) == ("2024-01", True)
+    assert [tried["parameters"].get("since") for tried in found.search] == [None, None, "2024-01", "2024-01"]
 
 
 @pytest.mark.parametrize("name", MODELS)
