@@ -11,7 +11,10 @@ latest month among them, before it leads to an action. The gravest action wins. 
   one, and one that was lost on the way to the gate, are asked for again each month;
 - what labels show to have changed, no training before them could learn: it ends the rest. Little is known of it at
   first, so another training follows when twice as many months of it are known as the release could learn from, until
-  there are `most_months_of_a_change`; where the gate refuses, each month;
+  there are `most_months_of_a_change`; where the gate refuses, each month, unless the whole past was found to tell the
+  newest month as well: what is refused then had nothing new to say;
+- trainings by plan after that still know that something changed, and must not go back to what was true before it, until
+  one finds that nothing is left of it to learn and a release has learned of it;
 - nobody stops watching before `quiet_months` quiet months.
 """
 
@@ -35,6 +38,7 @@ class Circumstances:
         rule_ordered: whether monitoring's order that the rule answers holds, whatever was decided since.
         gate_passed: whether a gate has passed a release since the rule was ordered to answer.
         was_lost: whether the training that was asked for last never came before the gate.
+        was_no_news: whether it did, was to learn of a change, and found that the whole past tells of it as well.
     """
 
     release: str = ""
@@ -43,6 +47,7 @@ class Circumstances:
     rule_ordered: bool = False
     gate_passed: bool = False
     was_lost: bool = False
+    was_no_news: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +59,7 @@ class MonitoringDecision:
         starts_training: whether a training is asked for now; also where the rule must answer meanwhile.
         last_training: the last month that asked for one, None where none did.
         changed: the month in which a change that the release does not know was last found; None where none was.
-        months_since_change: labelled months of it for the training that starts; 0 where none does, or it is no news.
+        months_since_change: labelled months of it for the training that starts; 0 where none does, or nothing changed.
         quiet_months: how many months running spoke for nothing.
     """
 
@@ -129,7 +134,7 @@ class _Training:
     Args:
         more: why it does where nothing but more knowledge of a change asks for it.
         changed: the month of the last change.
-        months_since_change: how many labelled months there are of it to learn from; 0 where it is no news.
+        months_since_change: how many labelled months there are of it to learn from; 0 where nothing changed.
     """
 
     starts: bool
@@ -148,16 +153,30 @@ def _training(
     wanted: bool,
 ) -> _Training:
     """Where a training is `wanted`, because of the evidence that is `asking` for it or of what was decided before."""
-    changed, rested = previous.changed if previous else None, _has_rested(month, previous, now, rules)
+    changed, rested = _last_change(previous, now, rules), _has_rested(month, previous, now, rules)
     # while a change is being learned, only a loss that a release of since then had time to show speaks for another one
     is_another = bool(asking & LOSSES) and now.trained >= str(changed) and rested
     # one that no release has learned in all its months is learned by plan from then on
     is_first = changed is None or (not _months_known(month, changed, rules) and now.trained >= changed)
     if is_another or (is_first and (asking & SHOWN or (asking & CHANGES and rested))):
         changed = month
-    more = _more_is_known(month, changed, now, rules)
+    more = _more_is_known(month, changed, previous, now, rules)
     starts = bool(more) or (wanted and rested)
-    return _Training(starts, more, changed, _months_known(month, changed, rules) if starts else 0)
+    # a training by plan must not go back to what was true before either
+    return _Training(starts, more, changed, months_between(changed, month) + 1 if changed and starts else 0)
+
+
+def _last_change(previous: MonitoringDecision | None, now: Circumstances, rules: DecisionRules) -> str | None:
+    """The month of the last change; None where a training by plan since then found that nothing is left of it to learn.
+
+    Either the months before it tell the newest one as well by now, or there are none left among all that is learned. A
+    release that is older than the change goes on failing because of it: that is no other change.
+    """
+    changed = previous.changed if previous else None
+    if previous is None or changed is None:
+        return None
+    was_by_plan = previous.last_training is not None and not _months_known(previous.last_training, changed, rules)
+    return None if now.was_no_news and was_by_plan and now.trained >= changed else changed
 
 
 def _fired(
@@ -204,16 +223,27 @@ def _has_rested(month: str, previous: MonitoringDecision | None, now: Circumstan
 
 
 def _months_known(month: str, changed: str | None, rules: DecisionRules) -> int:
-    """Labelled months since the last change, the first included; 0 without one, or where it is no news any more."""
+    """Labelled months since the last change, the first included; 0 without one, or where it is learned by plan."""
     known = months_between(changed, month) + 1 if changed else 0
     return known if known <= rules.most_months_of_a_change else 0
 
 
-def _more_is_known(month: str, changed: str | None, now: Circumstances, rules: DecisionRules) -> str:
+def _more_is_known(
+    month: str, changed: str | None, previous: MonitoringDecision | None, now: Circumstances, rules: DecisionRules
+) -> str:
     """Why a change is worth another training: enough more is known of it; empty where it is not."""
     known = _months_known(month, changed, rules)
     if changed is None or not known:
         return ""
-    learned = months_between(changed, now.trained) + 1 if now.trained >= changed else 0
-    says = f"{known} months of what changed in {changed} are known, and {now.release} learned of {learned}"
+    who, until = _last_to_learn(previous, now)
+    learned = months_between(changed, until) + 1 if until >= changed else 0
+    says = f"{known} months of what changed in {changed} are known, and {who} learned of {learned}"
     return says if known >= 2 * learned else ""
+
+
+def _last_to_learn(previous: MonitoringDecision | None, now: Circumstances) -> tuple[str, str]:
+    """Who learned last what there was to learn, and in which month: the release, or a later training without news."""
+    last = previous.last_training if previous else None
+    if now.was_no_news and last is not None and last > now.trained:
+        return f"the training of {last}", last
+    return now.release, now.trained

@@ -26,6 +26,7 @@ from pipeline.calendar import month_after
 from pipeline.errors import ReleaseError, SourceError
 from pipeline.manifest import month_of_release
 from pipeline.pointer import entries_to_serve
+from pipeline.search import one_core
 from pipeline.serving_order import gate_passed_since, read_order
 from pipeline.wording import figure
 
@@ -110,8 +111,12 @@ LOOKS: Mapping[Kind, Callable[[WatchedMonth], Look]] = {
 
 
 def look(watched: WatchedMonth, kind: Kind) -> Look:
-    """Look at one thing and keep what was found."""
-    found = LOOKS[kind](watched)
+    """Look at one thing and keep what was found.
+
+    On one core: the products of a look are small, and a second thread would only wait for them, at full speed.
+    """
+    with one_core():
+        found = LOOKS[kind](watched)
     watched.write(kind, {**found.figures, "evidence": [asdict(each) for each in found.evidence]})
     return found
 
@@ -201,12 +206,13 @@ def _previous(watched: WatchedMonth) -> dict[str, Any] | None:
 def circumstances_of(watched: WatchedMonth) -> Circumstances:
     """What is possible now; an order that cannot be read is taken for one that holds."""
     release, before = watched.release.id if watched.release else "", previous_decision(watched)
-    trained = before.last_training if before else None
+    trained = replace(watched, key=before.last_training) if before and before.last_training else None
     known = Circumstances(
         release=release,
         trained=month_of_release(release) if release else "",
         can_roll_back=len(watched.standing) > 1 and _is_current(watched, release),
-        was_lost=trained is not None and not replace(watched, key=trained).is_trained,
+        was_lost=trained is not None and not trained.is_trained,
+        was_no_news=trained is not None and trained.found_no_news,
     )
     try:
         order = read_order(watched.root)

@@ -21,6 +21,10 @@ from pipeline.wording import money_figure, number
 
 LOOKED_AT_ROWS = 3_000  # of the month, to tell how its customers differ from the labelled ones
 LABELLED_MONTHS = 3  # the newest: what was true half a year ago may not be
+FEWEST_PROMISING = 2
+"""Test months: months differ by their season, and one alone is no yardstick for the others. So nobody is alarmed by the
+estimates of a release that was tested on one month, as those of a change are; drift and realised figures are watched.
+"""
 
 
 def estimate_month(watched: WatchedMonth) -> Estimate | None:
@@ -49,6 +53,8 @@ def estimate_as_dict(watched: WatchedMonth, found: Estimate | None) -> dict[str,
 def estimate_evidence(watched: WatchedMonth, found: Estimate | None) -> list[Evidence]:
     """Whether the release is sure to earn less, by customer, than on the months that it passed the gate with."""
     if found is None or watched.release is None or watched.everybody is None:
+        return []
+    if len(watched.release.evidence("evaluation.json")["snapshots"]) < FEWEST_PROMISING:
         return []
     promised, margin = promised_profit(watched.release), GateRules().champion_margin_share
     expected = found.metrics["profit"]
@@ -102,7 +108,7 @@ def _of_month(
     if outcome is None:
         rows = labelled_rows(watched.dataset, watched.lake, [key])
         if is_dealt:
-            rows = rows[is_tested(rows["customer_id"], key, watched.settings.seed)]
+            rows = rows[is_tested(rows["customer_id"], key)]
         rows = rows.iloc[:: max(1, len(rows) // most)].reset_index(drop=True)
         encoded = Encoding(release.scorer.fields).matrix(rows, len(rows))
         churned = rows["churned"].to_numpy(dtype=np.float64)
@@ -111,7 +117,7 @@ def _of_month(
         return said, churned, encoded, payoffs.gain, payoffs.loss, np.ones(len(rows))
     places = honest_rows(outcome.outcomes)
     if is_dealt:
-        places = places[is_tested(outcome.outcomes.customer[places].tolist(), key, watched.settings.seed)]
+        places = places[is_tested(outcome.outcomes.customer[places].tolist(), key)]
     places = places[:: max(1, len(places) // most)]
     taken, copies = outcome.outcomes.only(places), np.bincount(places)[places].astype(np.float64)
     encoded, said = _encoded(release, outcome.scored.only(places)), outcome.said_by(release, places)

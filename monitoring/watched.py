@@ -12,14 +12,16 @@ from monitoring.figures import Kind, write_figures
 from monitoring.outcomes import Matured, matured_outcomes
 from monitoring.reference import Reference, month_sketch, reference_from_dict
 from monitoring.sketches import Sketch
+from pipeline.candidates import Run
 from pipeline.declaration import Dataset
-from pipeline.errors import ReleaseError
+from pipeline.errors import ReleaseError, SourceError
 from pipeline.labels import newly_matured
 from pipeline.lake import Lake, lake_of
 from pipeline.manifest import month_of_release
 from pipeline.pointer import Entry, entries_to_serve, release_of
 from pipeline.release import Release, releases_root
 from pipeline.scored import ScoredMonth, evenly, fields_gone, scored_month
+from pipeline.scoring import RUNGS
 from pipeline.settings import Settings
 from pipeline.state import state_engine
 
@@ -121,6 +123,21 @@ class WatchedMonth:
     def is_trained(self) -> bool:
         """Whether the gate has judged a candidate of the month, whatever it said."""
         return (self.lake.root / "reports" / self.key / "decision.json").exists()
+
+    @property
+    def found_no_news(self) -> bool:
+        """Whether the gate has judged the month's candidate, which was to learn of a change and found no news in it.
+
+        The rule has a handful of rates and is asked nothing of the kind: where it is proposed, no model may have found
+        any. A report that is gone or damaged says nothing.
+        """
+        run, models = Run(self.dataset, self.settings, self.key), [name for name in RUNGS if name != "rule"]
+        with suppress(SourceError, ValueError, KeyError):
+            proposed = run.read("evaluation.json")["verdict"]["rung"]
+            asked = models if proposed == "rule" else [proposed]
+            found = [run.read(f"rungs/{name}/training.json").get("is_no_news", False) for name in asked]
+            return self.is_trained and all(found)
+        return False
 
     @property
     def last_judged(self) -> str:

@@ -132,6 +132,45 @@ def test_where_the_gate_refuses_a_change_is_learned_again_each_month_while_it_is
     assert [each.month for each in decisions if each.starts_training] == months_after("2025-03", 5)
 
 
+def test_where_the_whole_past_tells_of_a_change_as_well_it_is_not_learned_again_before_twice_as_much_is_known() -> None:
+    decision, started = after("2025-03", seen("2025-03", "realised_loss"), trained="2025-01"), ["2025-03"]
+    for month in months_after("2025-04", 11):  # the gate refuses them all
+        decision = after(month, previous=decision, trained="2025-01", was_no_news=True)
+        started += [month] * decision.starts_training
+    assert started == ["2025-03", "2025-04", "2025-06", "2025-10"]
+
+
+def test_a_change_of_which_a_training_by_plan_finds_nothing_left_to_learn_is_over() -> None:
+    found = after("2025-03", seen("2025-03", "realised_loss"), trained="2025-01")
+    first = after("2026-02", seen("2026-02", "stale_model"), previous=found, trained="2025-03")
+    assert (first.starts_training, first.changed, first.months_since_change) == (True, "2025-03", 12)
+    for was_no_news, changed, months in ((False, "2025-03", 20), (True, None, 0)):
+        later = after(
+            "2026-10",
+            seen("2026-10", "stale_model"),
+            previous=first,
+            trained="2026-02",
+            was_no_news=was_no_news,
+        )
+        assert (later.starts_training, later.changed, later.months_since_change) == (True, changed, months)
+
+
+def test_a_change_that_no_release_learned_is_not_over_though_nothing_of_it_is_news() -> None:
+    decision, changed = after("2025-03", seen("2025-03", "realised_loss"), trained="2025-01"), set()
+    for month in months_after("2025-04", 24):  # the same loss of the same release, and the gate refuses all
+        loss = seen(month, "realised_loss")
+        decision = after(month, loss, previous=decision, trained="2025-01", was_no_news=True)
+        changed.add(decision.changed)
+    assert changed == {"2025-03"}
+
+
+def test_a_training_that_is_no_news_is_named_by_its_month() -> None:
+    found = after("2025-03", seen("2025-03", "realised_loss"), trained="2025-01")
+    again = after("2025-04", previous=found, trained="2025-01", was_no_news=True)
+    says = "2 months of what changed in 2025-03 are known, and the training of 2025-03 learned of 1"
+    assert (again.changed, again.reasons) == ("2025-03", (says,))
+
+
 def test_what_still_speaks_against_a_release_that_is_older_than_the_change_is_the_same_change() -> None:
     again = Evidence("2025-04", "realised_loss", "it loses", "2025-01-a")
     assert [each.changed for each in lived(["2025-03", "2025-04"], set(), LOST, again)] == ["2025-03", "2025-03"]
@@ -185,7 +224,8 @@ def test_where_the_gate_refuses_everything_the_rule_answers_and_trainings_rest_o
     assert {each.action for each in decisions} == {Action.FALL_BACK}
     started = [place for place, each in enumerate(decisions) if each.starts_training]
     assert started == [*range(8), 10, 13, 16, 19]
-    assert {each.months_since_change for each in decisions[8:]} == {0}
+    # by plan, and none of them goes back to what was true before the change
+    assert [decisions[place].months_since_change for place in started[8:]] == [11, 14, 17, 20]
 
 
 def test_a_change_that_no_release_learns_in_all_its_months_is_not_found_anew_and_trainings_rest() -> None:
@@ -256,7 +296,8 @@ def test_whatever_happens_trainings_keep_their_distance_and_actions_their_reason
     decisions = played(dict(zip(months, map(sorted, history), strict=True)), months)
     trained = [place for place, decision in enumerate(decisions) if decision.starts_training]
     for earlier, later in pairwise(trained):
-        assert later - earlier > DecisionRules().rest_months or decisions[later].months_since_change
+        is_of_a_change = 0 < decisions[later].months_since_change <= DecisionRules().most_months_of_a_change
+        assert later - earlier > DecisionRules().rest_months or is_of_a_change
     assert all(decision.reasons for decision in decisions if decision.action > Action.NOTHING)
     fallen = next((place for place, decision in enumerate(decisions) if decision.action is Action.FALL_BACK), None)
     if fallen is not None:

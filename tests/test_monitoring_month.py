@@ -279,6 +279,15 @@ def test_a_promise_of_a_loss_that_is_kept_is_no_alarm(company: Settings) -> None
     assert estimate_evidence(month, found) == []  # the lower end of the promise, of as many customers
 
 
+@pytest.mark.parametrize(("tested", "is_told"), [(["2024-06"], False), (["2024-05", "2024-06"], True)])
+def test_a_promise_of_one_month_is_no_yardstick_for_other_seasons(
+    company: Settings, tested: list[str], is_told: bool
+) -> None:
+    crowned(company, GOOD, tested=tested)
+    found = Estimate("cbpe", {"profit": Interval(value=1_000.0, low=500.0, high=2_000.0)}, 0.5, 1.0)
+    assert [each.kind for each in estimate_evidence(watched(company), found)] == ["estimated_loss"] * is_told
+
+
 def test_a_loss_in_money_says_what_it_costs_a_month(company: Settings) -> None:
     company = company.model_copy(update=HALF_LEFT_ALONE)
     score(company, crowned(company, BAD), BEFORE)

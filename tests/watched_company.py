@@ -1,6 +1,6 @@
 """The company of the gate's tests, month by month, with a release, a batch and labels: what monitoring looks at."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -54,6 +54,7 @@ def crowned(
     *,
     run_key: str = world.RUN_KEY,
     profit: Mapping[str, float] = MappingProxyType({"value": 8_000.0, "low": 7_000.0, "high": 9_000.0}),
+    tested: Sequence[str] = ("2024-05", "2024-06"),
 ) -> Release:
     """The champion, with the months that it was made of to compare with."""
     lake = lake_of(settings, DATASET.name)
@@ -61,8 +62,8 @@ def crowned(
     reference = reference_for(DATASET, lake, MADE_OF, scorer).as_dict()
     report: dict[str, Any] = {
         "rungs": {scorer.name: {"profit": dict(profit)}},
-        "rows": 4_000,
-        "snapshots": ["2024-05", "2024-06"],
+        "rows": 2_000 * len(tested),
+        "snapshots": list(tested),
         "parts": [{"name": "train", "snapshots": ["2024-01", "2024-02", "2024-03"]}],
     }
     contents = replace(world.contents_of(DATASET, scorer, report), drift=reference)
