@@ -44,7 +44,9 @@ def serving(*, dataset: DatasetName = None, as_json: AsJson = False) -> None:
 
 @app.command
 def replay(*, customers: int | None = None, as_json: AsJson = False) -> None:
-    """Two years of production in four scenarios: what was earned, alarmed, trained and estimated.
+    """Two years of production in four scenarios and three worlds each: what came of it; about an hour.
+
+    What a replay came to is kept under `bench` and read from then on: remove it to measure other code.
 
     Args:
         customers: of each world, those of the README by default; with fewer, more is chance.
@@ -104,7 +106,7 @@ def monitoring_cost(*, as_json: AsJson = False) -> None:
 
 @app.command(name="all")
 def measure_all(*, telco: bool = True, production: bool = True, retail: Retail = None) -> None:
-    """Run every dataset and every measurement, and write the results into the README; about half an hour.
+    """Run every dataset and every measurement, and write the results into the README; about an hour and a half.
 
     Args:
         telco: whether to include the telco table, which needs its CSV (CHURN_TELCO_PATH) or a network.
