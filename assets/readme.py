@@ -43,8 +43,8 @@ def of_production(measured: Mapping[str, Mapping[str, Any]]) -> str:
     """
     replays, rules = measured["churn bench replay"], measured["churn bench monitors"]
     head = (
-        f"24 months of {replays['customers']:,} customers in each of {len(replays['seeds'])} worlds, by their seeds, "
-        "after the rules were settled on others. `churn bench replay`"
+        f"{replays['months']} months of {replays['customers']:,} customers in each of {len(replays['seeds'])} worlds, "
+        "by their seeds, after the rules were settled on others. `churn bench replay`"
     )
     table = [
         "| scenario | world | of the best possible | more than never trained again | trainings | false alarms a year "

@@ -38,7 +38,8 @@ def replay_goals(settings: Settings, *, customers: int | None = None, progress: 
     found = {name: [_played(settings, name, seed, customers, progress) for seed in SEEDS] for name in SCENARIOS}
     goals = [goal for name, outcomes in found.items() for goal in _goals_of(name, outcomes)]
     scenarios = {name: dict(zip(map(str, SEEDS), outcomes, strict=True)) for name, outcomes in found.items()}
-    return {"customers": customers, "seeds": SEEDS, "scenarios": scenarios, "goals": goals}
+    about = {"months": settings.replay_months, "customers": customers, "seeds": SEEDS}
+    return {**about, "scenarios": scenarios, "goals": goals}
 
 
 def speed_goals(settings: Settings, *, progress: Told) -> dict[str, Any]:

@@ -224,10 +224,10 @@ def _not_less(
         f"{money_figure(difference)} {unit_of(case.dataset).name} more than the {other}, which earns "
         f"{number(theirs)}; the interval must lie above {number(least)} and not wholly below 0"
     )
-    is_doubtful = difference.low < least
+    is_doubtful = not difference.low >= least  # a figure that does not exist is doubtful too
     if is_doubtful and case.is_after_a_change and may_be_doubtful:
         worse = case.says_worse_than(other)
-        is_doubtful = worse >= -rules.better_by_standard_errors
+        is_doubtful = not worse < -rules.better_by_standard_errors
         asked = f"(at least {rules.better_by_standard_errors} make up for the doubt)"
         found += f"; its log loss lies {-worse:.1f} standard errors below that of the {other} {asked}"
     return not is_doubtful and difference.high >= 0, found

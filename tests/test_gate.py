@@ -218,7 +218,7 @@ def test_after_a_change_a_candidate_may_be_in_doubt_about_money_if_it_says_bette
     assert failed(gate(replace(after, rule_answers=True), DOUBTFUL)) & MONEY == {"earns as the rule"}
 
 
-@pytest.mark.parametrize(("worse", "refused"), [(-1.9, MONEY), (-2.1, set())])
+@pytest.mark.parametrize(("worse", "refused"), [(-1.9, MONEY), (-2.1, set()), (np.nan, MONEY)])
 def test_better_is_by_two_standard_errors(
     root: Path, monkeypatch: pytest.MonkeyPatch, worse: float, refused: set[str]
 ) -> None:

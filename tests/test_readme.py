@@ -9,7 +9,7 @@ def test_a_scenario_is_a_line_with_what_it_earned_and_what_was_found() -> None:
     outcome = competitor() | {"hindsight": hindsight}
     quiet = outcome | {"hindsight": hindsight | {"events_found": 0, "events_missed": 0}}
     played = {"competitor": {"11": outcome, "12": quiet}, "calm": {"11": quiet}}
-    replays = {"customers": 10_000, "seeds": (11, 12), "scenarios": played, "goals": []}
+    replays = {"months": 24, "customers": 10_000, "seeds": (11, 12), "scenarios": played, "goals": []}
     row = {"world": "seasonal and jittering", "customers": 10_000, "rule": "ours", "false_alarms": 0.4}
     rules = {"rows": [row | {"found": {"a": 1.0, "b": 0.9}}], "goals": [{"met": place > 0} for place in range(30)]}
     written = of_production({"churn bench replay": replays, "churn bench monitors": rules})
