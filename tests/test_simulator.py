@@ -24,11 +24,12 @@ from pipeline.calendar import month_start
 from pipeline.errors import SourceError
 from pipeline.simulator.dirt import DAMAGES
 from pipeline.simulator.draws import Draws
-from pipeline.simulator.months import Month, month_of
+from pipeline.simulator.months import DAY, Month, month_of
 from pipeline.simulator.parameters import WorldParameters
+from pipeline.simulator.state import State
 from pipeline.simulator.store import NOBODY, World
 from pipeline.simulator.tables import SCHEMAS, customer_numbers
-from pipeline.simulator.vocabulary import REGIONS
+from pipeline.simulator.vocabulary import CONTRACTS, REGIONS
 from pipeline.simulator.world import Step, first_state, step
 
 ROOT = Path(__file__).parents[1]
@@ -312,6 +313,30 @@ def test_a_row_lies_in_the_month_that_it_was_recorded_in_and_some_come_weeks_lat
 @pytest.fixture(scope="module")
 def company() -> list[Step]:
     return list(lived(WorldParameters(customers=4_000), 8))
+
+
+def test_the_company_has_customers_and_contracts_of_all_ages_from_the_start() -> None:
+    parameters = WorldParameters(customers=8_000)
+    first, *_, last = [first_state(parameters), *(found.state for found in lived(parameters, 12))]
+    now, then = ages(first, parameters), ages(last, parameters)
+    assert now.keys() == then.keys()
+    for name, value in now.items():  # three standard errors of chance, and what a company ages in a year
+        assert value == pytest.approx(then[name], rel=0.08, abs=0.012), name
+
+
+def ages(state: State, parameters: WorldParameters) -> dict[str, float]:
+    """How old customers, their contracts and their prices are, in days and shares, by contract."""
+    customers, at = state.customers, month_of(parameters.first, state.months).start
+    found: dict[str, float] = {}
+    for code, contract in enumerate(CONTRACTS):
+        inside = customers.contract == code
+        began, since = customers.signed_up_at[inside], customers.contract_started_at[inside]
+        found[f"share of {contract}"] = float(inside.mean())
+        found[f"tenure with {contract}"] = float((at - began).mean() / DAY)
+        found[f"age of {contract}"] = float((at - since).mean() / DAY)
+        found[f"first {contract}"] = float((began >= since).mean())
+    found["price raised in a quarter"] = float((customers.price_raised_at > at - 92 * DAY).mean())
+    return found
 
 
 def test_the_company_neither_grows_nor_shrinks_much_and_loses_about_three_in_a_hundred_a_month(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
-WORLD_VERSION = 1
+WORLD_VERSION = 2
 Cause: TypeAlias = Literal[
     "poor_value",
     "price_raised",

@@ -1,5 +1,6 @@
 """Who the customers are: those whom the company has when the world begins, and those who sign up later."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,18 +19,24 @@ _METHOD_SHARES = (0.5, 0.35, 0.15)
 _CHANNEL_SHARES = (0.4, 0.42, 0.18)
 _PLAN_SHARES = (0.25, 0.38, 0.25, 0.12)
 _CONTRACT_SHARES = (0.42, 0.36, 0.22)
-_MEAN_TENURE_DAYS = 800
+_SETTLED_CONTRACT_SHARES = (0.58, 0.19, 0.23)  # of all customers after some years of such sign-ups
+_STILL_FIRST_SHARE = (0.51, 0.68, 0.68)  # of them, those whose contract is the one that they signed up with
+_MONTHLY_TENURE_DAYS = 1_500  # were nobody there longer than `_LONGEST_TENURE_DAYS`, the mean is some 1,240
 _LONGEST_TENURE_DAYS = 3_650
+_BETWEEN_RISES_DAYS = 1_150  # of a customer without a contract, on average
 _LAST_BILLING_DAY = 18  # so that a bill's retries end within the month
 
 
 def first_customers(parameters: WorldParameters, month: Month, draws: Draws) -> Customers:
-    """The customers whom the company has when its first month begins."""
+    """The customers whom the company has when its first month begins.
+
+    They are as a company's are that has been there for years: where contracts of all ages were missing, the first two
+    years would be ever more contracts' ends, and whoever monitors them would see customers change who only grow up.
+    """
     number = np.arange(parameters.customers, dtype=np.int64)
-    tenure = -_MEAN_TENURE_DAYS * DAY * np.log1p(-draws.uniform("people/tenure", number))
-    tenure = 1 + np.minimum(tenure, _LONGEST_TENURE_DAYS * DAY).astype(np.int64)
-    customers = _people(number, month.start - tenure, draws, parameters.of_month(month.key).young_share)
-    return _with_running_contracts(customers, month, draws)
+    modifiers, now = parameters.of_month(month.key), np.full(len(number), month.start, dtype=np.int64)
+    customers = _people(number, now, draws, modifiers.young_share, _SETTLED_CONTRACT_SHARES)
+    return _grown_old(customers, month, draws)
 
 
 def signed_up(parameters: WorldParameters, month: Month, first_number: int, draws: Draws) -> Customers:
@@ -41,7 +48,8 @@ def signed_up(parameters: WorldParameters, month: Month, first_number: int, draw
     count = max(1, round(expected + luck * np.sqrt(expected)))
     number = np.arange(first_number, first_number + count, dtype=np.int64)
     place = (np.arange(count) + draws.uniform("people/signed_up_at", number)) / count
-    return _people(number, month.start + (place * month.seconds).astype(np.int64), draws, modifiers.young_share)
+    signed_up_at = month.start + (place * month.seconds).astype(np.int64)
+    return _people(number, signed_up_at, draws, modifiers.young_share, _CONTRACT_SHARES)
 
 
 def customer_rows(customers: Customers, recorded_at: IntArray) -> Batch:
@@ -62,9 +70,11 @@ def customer_rows(customers: Customers, recorded_at: IntArray) -> Batch:
     )
 
 
-def _people(number: IntArray, signed_up_at: IntArray, draws: Draws, young_share: float) -> Customers:
+def _people(
+    number: IntArray, signed_up_at: IntArray, draws: Draws, young_share: float, contract_shares: Sequence[float]
+) -> Customers:
     plan = draws.code("people/plan", number, _PLAN_SHARES)
-    contract = draws.code("people/contract", number, _CONTRACT_SHARES)
+    contract = draws.code("people/contract", number, contract_shares)
     term = np.array(v.CONTRACT_DAYS, dtype=np.int64)[contract] * DAY
     taste = np.log([p.typical_gigabytes for p in v.PLANS])[plan] + 0.6 * draws.normal("people/taste", number)
     nothing: FloatArray = np.zeros(len(number))
@@ -117,19 +127,36 @@ def _price(plan: CodeArray, contract: CodeArray, bargain: FloatArray) -> FloatAr
     return cents(listed * np.array([1.0, 0.94, 0.88])[contract] * (0.9 + 0.2 * bargain))
 
 
-def _with_running_contracts(customers: Customers, month: Month, draws: Draws) -> Customers:
+def _grown_old(customers: Customers, month: Month, draws: Draws) -> Customers:
     """The same people somewhere within their contracts, and as engaged as people are who have been there a while."""
     number, term = customers.number, np.array(v.CONTRACT_DAYS, dtype=np.int64)[customers.contract] * DAY
-    passed = draws.uniform("people/contract_passed", number)
-    tenure = month.start - customers.signed_up_at
-    age = (passed * np.where(term > 0, np.minimum(term, tenure), tenure)).astype(np.int64)
-    started = month.start - age
-    engagement = 0.2 * draws.normal("people/engagement", number)
+    signed_up_at, started_at = _began(customers, month, draws)
+    since_rise = _BETWEEN_RISES_DAYS * DAY * draws.uniform("people/price_raised", number)
+    raised_at = month.start - 1 - since_rise.astype(np.int64)
+    engagement = -0.12 + 0.3 * draws.normal("people/engagement", number)
     weekly = np.exp(customers.taste + engagement) / WEEKS_A_MONTH
     return replace(
         customers,
-        contract_started_at=started,
-        contract_ends_at=np.where(term > 0, started + term, 0),
+        signed_up_at=signed_up_at,
+        contract_started_at=started_at,
+        contract_ends_at=np.where(term > 0, started_at + term, 0),
+        price_raised_at=np.where((term == 0) & (raised_at > started_at), raised_at, 0),
         engagement=engagement,
         weekly_gigabytes=np.repeat(weekly[:, np.newaxis], WEEKS_REMEMBERED, axis=1),
     )
+
+
+def _began(customers: Customers, month: Month, draws: Draws) -> tuple[IntArray, IntArray]:
+    """When each signed up, and when the contract began that holds; without one, when the last one ended.
+
+    A contract is of any age alike, and as many whole ones lie before it as were renewed, each as likely as the next.
+    """
+    number, term = customers.number, np.array(v.CONTRACT_DAYS, dtype=np.int64)[customers.contract] * DAY
+    is_first_share = np.array(_STILL_FIRST_SHARE)[customers.contract]
+    passed, earlier = draws.uniform("people/contract_passed", number), draws.uniform("people/earlier", number)
+    whole_terms = np.floor(np.log1p(-earlier) / np.log1p(-is_first_share))
+    known = -np.expm1(-_LONGEST_TENURE_DAYS / _MONTHLY_TENURE_DAYS)
+    stayed = -_MONTHLY_TENURE_DAYS * DAY * np.log1p(-known * draws.uniform("people/tenure", number))
+    tenure = np.where(term > 0, (passed + whole_terms) * term, stayed)
+    age = np.where(term > 0, passed * term, np.where(earlier < is_first_share, 1.0, passed) * tenure)
+    return month.start - 1 - tenure.astype(np.int64), month.start - 1 - age.astype(np.int64)
