@@ -26,7 +26,8 @@ class GateRules:
     field_ranking_ceiling: float = 0.97
 
     # Skill is the share of the base rate's log loss that a model saves. Losing a tenth of the loss between training and
-    # later months is ageing; more is memory of the training rows.
+    # later months is ageing; more is memory of the training rows. Between two halves of a month nothing ages, but each
+    # has few leavers, which tell the skill to a twentieth.
     most_lost_skill: float = 0.15
 
     # Observed over predicted churn. Rates drift by some 15 % from the months of calibration to later seasons; beyond a

@@ -21,7 +21,7 @@ from pipeline.errors import ReleaseError
 from pipeline.evaluation import evaluate_rungs
 from pipeline.gate import Check, PromotionDecision, gate, promote_decided, read_decision, write_decision
 from pipeline.gate_case import Case
-from pipeline.gate_checks import CHECKS
+from pipeline.gate_checks import CHECKS, no_overfitting
 from pipeline.gate_rules import GateRules
 from pipeline.lake import canonical_json
 from pipeline.pointer import promote, read_pointer
@@ -244,6 +244,39 @@ def test_after_a_change_a_certain_loss_is_refused_whoever_says_it_better(root: P
     worse = world.case(root, dataset, world.card(dataset, {"usage": -0.1}, intercept=-1.0))
     blind = GateRules(better_by_standard_errors=-1e9)  # everybody says it better by this
     assert "earns as the champion" in failed(gate(replace(worse, is_after_a_change=True), blind))
+
+
+def test_after_a_change_training_and_test_are_compared_in_the_month_that_both_have(root: Path) -> None:
+    dataset = world.company()
+    train, newest = world.train_rows().copy(), world.test_rows()["snapshot"].max()
+    is_new, odds = np.arange(len(train)) % 4 == 0, world.true_log_odds(train)
+    train["churned"] = np.where(is_new, train["churned"], odds > np.quantile(odds, 0.8))  # anybody can tell
+    train["snapshot"] = np.where(is_new, newest, "2024-01")
+    usual = replace(world.case(root, dataset, world.card(dataset)), train=train)
+    assert "no overfitting" in failed(gate(usual))
+    assert "no overfitting" not in failed(gate(replace(usual, is_after_a_change=True)))
+
+
+def test_after_a_change_a_model_that_remembers_the_newest_month_is_refused(root: Path) -> None:
+    dataset = world.company("lottery_number")
+    newest = world.train_rows().sort_values("lottery_number").assign(snapshot=world.test_rows()["snapshot"].max())
+    memory = Curve(newest["lottery_number"].to_numpy(), np.where(newest["churned"], 2.0, -1.0), 0.0)
+    older = world.rows(3, ("2024-02", "2024-03"), customers=12_000)  # of which it remembers nothing
+    usual = world.case(root, dataset, world.card(dataset, curves={"lottery_number": memory}))
+    case = replace(usual, train=pd.concat([older, newest], ignore_index=True))
+    assert "no overfitting" not in failed(gate(case))
+    assert "no overfitting" in failed(gate(replace(case, is_after_a_change=True)))
+
+
+def test_after_a_change_who_stands_for_others_is_no_more_of_a_proof_that_nothing_is_remembered(root: Path) -> None:
+    dataset = world.company()
+    train = world.train_rows().assign(snapshot=world.test_rows()["snapshot"].max())
+    alone = replace(world.case(root, dataset, world.card(dataset)), train=train)
+    copied = replace(alone, test=pd.concat([alone.test, *[alone.test[::7]] * 9], ignore_index=True))
+    for is_after, is_same in ((True, True), (False, False)):
+        cases = (replace(case, is_after_a_change=is_after) for case in (alone, copied))
+        found = {no_overfitting(case, GateRules())[1] for case in cases}
+        assert (len(found) == 1) is is_same
 
 
 def test_who_stands_for_others_has_one_say_in_who_says_it_better(root: Path) -> None:
