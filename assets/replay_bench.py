@@ -12,13 +12,13 @@ from typing import Any
 from upath import UPath
 
 from assets.replay import replay
-from monitoring.evidence import LOSSES
+from monitoring.evidence import SHOWN
 from pipeline.datasets.registry import load_dataset
 from pipeline.lake import write_json
 from pipeline.replay_outcome import PIPELINE
 from pipeline.settings import Settings
 
-SEEDS = (67, 71, 73)  # scenarios, rules of monitoring and trainings were settled with others
+SEEDS = (79, 83, 89)  # scenarios, rules of monitoring and trainings were settled with others
 SCENARIOS = ("calm", "price_rise", "competitor", "new_market")
 GOAL_SHARE, GOAL_TRAININGS_A_YEAR, GOAL_SECONDS = 0.90, 2.0, 120.0
 QUICK_CUSTOMERS, CUSTOMERS = 5_000, 20_000  # the others as many as the simulated company has by default
@@ -112,8 +112,7 @@ def _found_at_once(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 def _months_late(months: Sequence[Mapping[str, Any]], happened: Sequence[Mapping[str, Any]]) -> int:
     place = next(event["place"] for event in happened if event["kind"] == "reasons")
-    shown = LOSSES | {"calibration_drift"}
-    seen = [i for i, month in enumerate(months, 1) if any(each["kind"] in shown for each in month["evidence"])]
+    seen = [i for i, month in enumerate(months, 1) if any(each["kind"] in SHOWN for each in month["evidence"])]
     return min((i - place for i in seen if i >= place), default=len(months))
 
 

@@ -209,7 +209,8 @@ def _said(found: Sequence[Evidence]) -> str:
 
 
 def _cause(evidence: Evidence) -> str:
-    return f"{evidence.kind}{OF}{evidence.release}" if evidence.release else evidence.kind
+    kind = "calibration_drift" if evidence.kind == "calibration_far_off" else evidence.kind  # the same, and graver
+    return f"{kind}{OF}{evidence.release}" if evidence.release else kind
 
 
 def _is_same(cause: Alert, alert: Alert) -> bool:

@@ -41,9 +41,10 @@ class DecisionRules:
     """Which evidence leads to what.
 
     Money decides what is stopped, and money that was lost decides at once. What was only estimated leads to a new
-    training, which the gate will judge. Customers or scores that only look different are watched: where they cost
-    money, the estimate says so, and a model that knows them already has nothing to learn. Damage to the data is nothing
-    a model can learn away, nor is what callers send: both are watched, and mended at the source.
+    training, which the gate will judge. Calibration strays with the month: one is enough only where it is far off.
+    Customers or scores that only look different are watched: where they cost money, the estimate says so, and a model
+    that knows them already has nothing to learn. Damage to the data is nothing a model can learn away, nor is what
+    callers send: both are watched, and mended at the source.
     """
 
     triggers: tuple[Trigger, ...] = (
@@ -53,8 +54,10 @@ class DecisionRules:
         Trigger("realised_below_estimate", Action.RETRAIN),
         Trigger("estimated_loss", Action.RETRAIN, times=2, months=3),
         Trigger("calibration_drift", Action.RETRAIN, times=2, months=3),
+        Trigger("calibration_far_off", Action.RETRAIN),
         Trigger("stale_model", Action.RETRAIN),
-        *(Trigger(kind, Action.WATCH) for kind in ("drift", "score_drift", "estimated_loss", "calibration_drift")),
+        *(Trigger(kind, Action.WATCH) for kind in ("drift", "score_drift", "estimated_loss")),
+        *(Trigger(kind, Action.WATCH) for kind in ("calibration_drift", "calibration_far_off")),
         *(Trigger(kind, Action.WATCH) for kind in ("damage", "skew", "volume", "quarantine", "service")),
     )
     quiet_months: int = 2

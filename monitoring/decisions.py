@@ -15,6 +15,7 @@ latest month among them, before it leads to an action. The gravest action wins. 
   newest month as well: what is refused then had nothing new to say;
 - trainings by plan after that still know that something changed, and must not go back to what was true before it, until
   one finds that nothing is left of it to learn and a release has learned of it;
+- what labels show of the release and is only watched, a training by plan in that month learns as a change;
 - nobody stops watching before `quiet_months` quiet months.
 """
 
@@ -109,7 +110,11 @@ def decide(
     told = tuple(dict.fromkeys(says for action, reasons in fired.values() if action is gravest for says in reasons))
     action, reasons = _held(gravest, told, previous, now, still_watched=quiet_months < rules.quiet_months)
     asking = {trigger.kind for trigger, (act, _) in fired.items() if act >= Action.RETRAIN}
-    training = _training(month, asking, previous, now, rules, wanted=action >= Action.RETRAIN)
+    # a training that is asked for by another line of the table learns of what is only watched; who fails alone does not
+    is_shown = action is Action.RETRAIN and any(
+        each.kind in SHOWN and each.month == month and each.release == now.release for each in evidence
+    )
+    training = _training(month, asking, previous, now, rules, wanted=action >= Action.RETRAIN, is_shown=is_shown)
     if training.more and action < Action.RETRAIN:
         action, reasons = Action.RETRAIN, (*told, training.more)
     if action is Action.RETRAIN and not training.starts and previous is not None:
@@ -151,14 +156,18 @@ def _training(
     rules: DecisionRules,
     *,
     wanted: bool,
+    is_shown: bool,
 ) -> _Training:
-    """Where a training is `wanted`, because of the evidence that is `asking` for it or of what was decided before."""
+    """Where a training is `wanted`, because of the evidence that is `asking` for it or of what was decided before.
+
+    `is_shown` says whether labels showed something against the release in the month, if only to be watched.
+    """
     changed, rested = _last_change(previous, now, rules), _has_rested(month, previous, now, rules)
     # while a change is being learned, only a loss that a release of since then had time to show speaks for another one
     is_another = bool(asking & LOSSES) and now.trained >= str(changed) and rested
     # one that no release has learned in all its months is learned by plan from then on
     is_first = changed is None or (not _months_known(month, changed, rules) and now.trained >= changed)
-    if is_another or (is_first and (asking & SHOWN or (asking & CHANGES and rested))):
+    if is_another or (is_first and (asking & SHOWN or (rested and (is_shown or asking & CHANGES)))):
         changed = month
     more = _more_is_known(month, changed, previous, now, rules)
     starts = bool(more) or (wanted and rested)

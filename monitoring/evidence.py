@@ -15,6 +15,7 @@ EvidenceKind = Literal[
     "realised_below_estimate",
     "worse_than_previous_release",
     "calibration_drift",
+    "calibration_far_off",
     "volume",
     "quarantine",
     "stale_model",
@@ -23,7 +24,7 @@ EvidenceKind = Literal[
 ]
 LOSSES: frozenset[EvidenceKind] = frozenset({"realised_loss", "realised_loss_beyond_margin", "realised_below_estimate"})
 """Money or ranking that labels have shown to be lost."""
-SHOWN: frozenset[EvidenceKind] = LOSSES | {"calibration_drift"}
+SHOWN: frozenset[EvidenceKind] = LOSSES | {"calibration_drift", "calibration_far_off"}
 """What labels have shown."""
 CHANGES: frozenset[EvidenceKind] = SHOWN | {"estimated_loss"}
 """What speaks for a world that has changed: a training because of it must learn from what is new."""

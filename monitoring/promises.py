@@ -22,8 +22,8 @@ from pipeline.wording import money_figure, number
 LOOKED_AT_ROWS = 3_000  # of the month, to tell how its customers differ from the labelled ones
 LABELLED_MONTHS = 3  # the newest: what was true half a year ago may not be
 FEWEST_PROMISING = 2
-"""Test months: months differ by their season, and one alone is no yardstick for the others. So nobody is alarmed by the
-estimates of a release that was tested on one month, as those of a change are; drift and realised figures are watched.
+"""Test months: months differ by their season, and one alone is no yardstick for others. So nobody is alarmed where a
+release that was tested on one month, as those of a change are, promises less later, or ranks worse than then.
 """
 
 

@@ -11,6 +11,7 @@ from monitoring.calibration import CalibrationDrift, calibration_drift
 from monitoring.evidence import Evidence, EvidenceKind
 from monitoring.figures import interval_from_dict, intervals_as_dict, read_figures
 from monitoring.outcomes import RULE, Matured
+from monitoring.promises import FEWEST_PROMISING
 from monitoring.pulls import NORMAL_95
 from monitoring.realised import Outcomes, Realised, honest_rows, realised, rows_to_ask
 from monitoring.watched import WatchedMonth
@@ -33,6 +34,8 @@ the few who stand for many tell most of it. A ranking stays as it was."""
 WORSE = {"roc_auc": (-1, NEWS_Z), "log_loss": (1, LEVEL_Z)}
 SLOPE_LOW, SLOPE_HIGH, MOST_INTERCEPT = 0.8, 1.25, 0.25
 """How far calibration may be off before it costs more than a percent or two of the profit: as the gate's limits."""
+FAR = 2.0
+"""So many times as far, no season takes it, and one month is enough to learn from: hardly any came near by itself."""
 
 
 @dataclass(frozen=True)
@@ -158,8 +161,9 @@ def _below_promise(watched: WatchedMonth, result: Result) -> list[Evidence]:
     release, found = watched.release, result.overall.metrics.get("roc_auc")
     if release is None or release.id != result.overall.release or found is None:
         return []
-    stored = release.evidence("evaluation.json")["rungs"][release.manifest.rung].get("roc_auc")
-    if stored is None:
+    report = release.evidence("evaluation.json")
+    stored = report["rungs"][release.manifest.rung].get("roc_auc")
+    if stored is None or len(report["snapshots"]) < FEWEST_PROMISING:
         return []
     promised = interval_from_dict(stored)
     if (promised.value - found.value) / max(np.hypot(_sd(promised), _sd(found)), 1e-12) <= NEWS_Z:
@@ -173,13 +177,22 @@ def _badly_calibrated(watched: WatchedMonth, result: Result) -> list[Evidence]:
     found = result.calibration
     if found is None:
         return []
+    off, release = _times_beyond(found), result.overall.release
+    says = f"{result.snapshot}: calibration slope {figure(found.slope, 2)}, intercept {figure(found.intercept, 2)}"
+    evidence = [Evidence(watched.key, "calibration_drift", says, release)] if off > 1 else []
+    if off > FAR and result.overall.is_honest:  # where a handful stand for many, chance goes as far
+        says = f"{result.snapshot}: calibration is off by {off:.1f} times what may be"
+        evidence.append(Evidence(watched.key, "calibration_far_off", says, release))
+    return evidence
+
+
+def _times_beyond(found: CalibrationDrift) -> float:
+    """How many times as far as may be the slope or the intercept is off; 0 where chance may have done it."""
     slope, intercept = found.slope, found.intercept
-    is_steep = not SLOPE_LOW <= slope.value <= SLOPE_HIGH and _strays(slope, 1.0, NEWS_Z)
-    is_moved = abs(intercept.value) > MOST_INTERCEPT and _strays(intercept, 0.0, LEVEL_Z)
-    if not (is_steep or is_moved):
-        return []
-    says = f"{result.snapshot}: calibration slope {figure(slope, 2)}, intercept {figure(intercept, 2)}"
-    return [Evidence(watched.key, "calibration_drift", says, result.overall.release)]
+    steep = np.log(max(slope.value, 1e-9)) / np.log(SLOPE_HIGH if slope.value > 1 else SLOPE_LOW)
+    moved = abs(intercept.value) / MOST_INTERCEPT
+    is_steep, is_moved = _strays(slope, 1.0, NEWS_Z), _strays(intercept, 0.0, LEVEL_Z)
+    return float(max(steep if is_steep else 0.0, moved if is_moved else 0.0))
 
 
 def _strays(found: Interval, promised: float, news: float) -> bool:

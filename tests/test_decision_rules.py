@@ -48,5 +48,6 @@ def test_what_cannot_be_done_is_refused_with_what_can(said: str) -> None:
 
 
 def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ChurnError, match=r"expected one of calibration_drift, damage, drift.*found mood"):
+    kinds = "calibration_drift, calibration_far_off, damage, drift"
+    with pytest.raises(ChurnError, match=rf"expected one of {kinds}.*found mood"):
         set_to(mood="watch")

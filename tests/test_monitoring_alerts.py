@@ -74,6 +74,17 @@ def test_a_cause_is_told_with_what_moved_since_when_what_it_costs_what_was_decid
     )
 
 
+def test_calibration_that_is_off_and_then_far_off_is_one_cause_that_gets_graver() -> None:
+    off, far = (
+        [lost(month, kind) for kind in ("calibration_drift", "calibration_far_off")[:count]]  # type: ignore[arg-type]
+        for month, count in ((JUNE, 1), (JULY, 2))
+    )
+    told, so_far = played({JUNE: (Action.WATCH, off), JULY: (Action.RETRAIN, far), AUGUST: (Action.WATCH, [])})
+    assert [keys(news.opened) for news in told] == [["calibration_drift of r2"], [], []]
+    assert [keys(news.changed) for news in told] == [[], ["calibration_drift of r2"], []]
+    assert [alert.ended for alert in so_far] == [""]  # one quiet month ends nothing
+
+
 def test_what_is_not_known_is_not_said() -> None:
     (alert,) = news_of_month(JUNE, [drift(JUNE, "payments")], decided(JUNE, Action.WATCH), []).opened
     assert text_of(alert, "opened")[1] == (

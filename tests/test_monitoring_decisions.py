@@ -195,6 +195,34 @@ def test_a_training_by_plan_learns_from_all_months_alike() -> None:
     assert (decision.starts_training, decision.months_since_change, decision.changed) == (True, 0, None)
 
 
+def test_calibration_that_is_far_off_is_a_change_in_its_first_month() -> None:
+    decision = after("2025-03", seen("2025-03", "calibration_far_off"), trained="2025-01")
+    assert (decision.starts_training, decision.months_since_change, decision.changed) == (True, 1, "2025-03")
+
+
+def test_a_training_by_plan_learns_of_what_labels_show_in_its_month_though_that_alone_would_not_ask_for_one() -> None:
+    alone = after("2025-03", seen("2025-03", "calibration_drift"), trained="2025-01")
+    assert (alone.action, alone.starts_training, alone.changed) == (Action.WATCH, False, None)
+    both = [seen("2025-03", kind) for kind in ("calibration_drift", "stale_model")]
+    planned = after("2025-03", *both, trained="2025-01")
+    assert (planned.starts_training, planned.months_since_change, planned.changed) == (True, 1, "2025-03")
+
+
+def test_what_is_only_watched_is_learned_of_by_a_training_by_plan_and_by_no_other() -> None:
+    watched = seen("2025-03", "calibration_drift")
+    worse = seen("2025-03", "worse_than_previous_release")
+    assert after("2025-03", watched, worse, trained="2025-01").changed is None
+    of_old = Evidence("2025-03", "calibration_drift", "it strays", "another")
+    assert after("2025-03", of_old, seen("2025-03", "stale_model"), trained="2025-01").changed is None
+    early = after("2025-03", watched, seen("2025-03", "stale_model"), previous=BY_PLAN, trained="2025-01")
+    assert (early.action, early.starts_training, early.changed) == (Action.WATCH, False, None)
+
+
+def test_what_is_far_off_of_a_release_that_no_longer_serves_is_watched() -> None:
+    of_old = Evidence("2025-03", "calibration_far_off", "it strays", "another")
+    assert after("2025-03", of_old).action is Action.WATCH
+
+
 BY_PLAN = MonitoringDecision(
     month="2025-02",
     action=Action.RETRAIN,
