@@ -33,7 +33,12 @@ FINDS: Mapping[str, frozenset[str]] = {
     "calls": frozenset(),
 }
 """The kinds of evidence that find an event of a kind. A season and our own calls are no reason for an alarm."""
-FOLLOWS: Mapping[str, frozenset[str]] = {"feed": _CUSTOMERS | _RESULTS, "reasons": _CUSTOMERS}
+FOLLOWS: Mapping[str, frozenset[str]] = {
+    "feed": _CUSTOMERS | _RESULTS,
+    "prices": frozenset({"volume"}),  # a rise is a row of everybody's whom it meets
+    "mix": frozenset({"volume"}),  # and who signs up is one
+    "reasons": _CUSTOMERS,
+}
 """The kinds that it explains besides."""
 
 State = Literal["found", "missed", "still open", "needs no alarm"]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from monitoring.distances import Channel
 from monitoring.drift import thresholds_of
 from monitoring.figures import read_figures, write_figures
 from monitoring.sketches import Sketch, sketch_from_dict
@@ -30,6 +31,8 @@ from pipeline.splits import as_frame
 MOST_MONTHS = 24
 SCORED_ROWS = 4_000  # of a reference month: as many as tell its scores apart from another month's
 SCORE = "log-odds"
+LEAST_OF_SCORES: Mapping[Channel, float] = {"shift": 0.2, "spread": 0.2}
+"""What is worth a look, as the distances of `distances.py`: a level that moved by about a quarter in log-odds."""
 
 
 @dataclass(frozen=True)
@@ -143,8 +146,15 @@ def _without(thresholds: DriftThresholds, names: set[str]) -> DriftThresholds:
 
 
 def _of_levels(thresholds: DriftThresholds) -> DriftThresholds:
-    """How high and how different scores are; how many customers a slice has, its field tells."""
-    return replace(thresholds, values={channel: thresholds.values[channel] for channel in ("shift", "spread")})
+    """How high and how different scores are; how many customers a slice has, its field tells.
+
+    A model that leans on what is a little unlike itself moves by more than its fields do, and nobody would act on that.
+    """
+    values = {
+        channel: {name: max(limit, least) for name, limit in thresholds.values[channel].items()}
+        for channel, least in LEAST_OF_SCORES.items()
+    }
+    return replace(thresholds, values=values)
 
 
 def _usual_from_dict(stored: Mapping[str, Any]) -> Usual:

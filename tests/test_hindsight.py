@@ -91,6 +91,13 @@ def test_what_follows_from_an_event_is_explained_by_it_but_does_not_find_it() ->
     assert found.fates == (Fate("found", "2025-06", 1),)
 
 
+@pytest.mark.parametrize("kind", ["prices", "mix"])
+def test_the_rows_that_an_event_writes_are_explained_by_it_and_do_not_find_it(kind: str) -> None:
+    found = judged(played(9, {5: ["volume"], 6: ["volume"], 8: ["volume"]}), [event(5, kind, last=5)])
+    assert [alarm.is_false for alarm in found.alarms] == [False, False, True]  # the second goes on from the first
+    assert found.fates == (Fate("missed"),)
+
+
 def test_a_contract_that_stops_the_month_is_an_alarm_that_finds_a_broken_feed_at_once() -> None:
     found = judged(played(12, repaired=[3]), [event(3, "feed", last=3)])
     assert found.alarms[0].kinds == (REPAIR,)

@@ -16,7 +16,9 @@ from monitoring.estimated import Estimate
 from monitoring.figures import read_figures
 from monitoring.month import LOOKS, act_on_month, circumstances_of, decide_month, evidence_of, look
 from monitoring.promises import estimate_evidence
+from monitoring.reference import _of_levels
 from monitoring.results import result_evidence, results_of_month
+from monitoring.thresholds import DriftThresholds
 from monitoring.watched import WatchedMonth
 from pipeline.batch import answering
 from pipeline.bootstrap import Interval
@@ -364,3 +366,10 @@ def test_of_many_customers_some_are_scored_and_the_profit_is_that_of_all(
     assert whole["customers"] == some["customers"] == 2_000
     assert some["metrics"]["profit"]["value"] == pytest.approx(whole["metrics"]["profit"]["value"], rel=0.2)
     assert some["metrics"]["roc_auc"] != whole["metrics"]["roc_auc"]
+
+
+def test_scores_that_moved_by_less_than_anybody_would_act_on_are_not_told() -> None:
+    limits = {"log-odds": 0.12, "log-odds where region is west": 0.31}
+    found = _of_levels(DriftThresholds(1.2, 24, {"shift": limits, "spread": limits, "missing": limits}, {}))
+    wanted = {"log-odds": 0.2, "log-odds where region is west": 0.31}
+    assert found.values == {"shift": wanted, "spread": wanted}  # how many customers a slice has, its field tells
