@@ -21,10 +21,7 @@ from pipeline.wording import money_figure, number
 
 LOOKED_AT_ROWS = 3_000  # of the month, to tell how its customers differ from the labelled ones
 LABELLED_MONTHS = 3  # the newest: what was true half a year ago may not be
-FEWEST_PROMISING = 2
-"""Test months: months differ by their season, and one alone is no yardstick for others. So nobody is alarmed where a
-release that was tested on one month, as those of a change are, promises less later, or ranks worse than then.
-"""
+FEWEST_PROMISING = 2  # test months
 
 
 def estimate_month(watched: WatchedMonth) -> Estimate | None:
@@ -54,7 +51,7 @@ def estimate_evidence(watched: WatchedMonth, found: Estimate | None) -> list[Evi
     """Whether the release is sure to earn less, by customer, than on the months that it passed the gate with."""
     if found is None or watched.release is None or watched.everybody is None:
         return []
-    if len(watched.release.evidence("evaluation.json")["snapshots"]) < FEWEST_PROMISING:
+    if not is_yardstick(watched.release):
         return []
     promised, margin = promised_profit(watched.release), GateRules().champion_margin_share
     expected = found.metrics["profit"]
@@ -67,6 +64,15 @@ def estimate_evidence(watched: WatchedMonth, found: Estimate | None) -> list[Evi
         "test months"
     )
     return [Evidence(watched.key, "estimated_loss", says, watched.release.id, cost_a_month=at_test - expected.value)]
+
+
+def is_yardstick(release: Release) -> bool:
+    """Whether later months can be held against those that the release passed the gate with.
+
+    Months differ by their season, and one alone, as after a change, is no yardstick for others: nobody is alarmed where
+    such a release promises less later, or ranks worse.
+    """
+    return len(release.evidence("evaluation.json")["snapshots"]) >= FEWEST_PROMISING
 
 
 def promised_profit(release: Release) -> Interval:

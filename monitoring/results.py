@@ -11,7 +11,7 @@ from monitoring.calibration import CalibrationDrift, calibration_drift
 from monitoring.evidence import Evidence, EvidenceKind
 from monitoring.figures import interval_from_dict, intervals_as_dict, read_figures
 from monitoring.outcomes import RULE, Matured
-from monitoring.promises import FEWEST_PROMISING
+from monitoring.promises import is_yardstick
 from monitoring.pulls import NORMAL_95
 from monitoring.realised import Outcomes, Realised, honest_rows, realised, rows_to_ask
 from monitoring.watched import WatchedMonth
@@ -149,8 +149,7 @@ def _below_estimate(watched: WatchedMonth, result: Result) -> list[Evidence]:
         if name not in result.overall.metrics:
             continue
         estimate, found = interval_from_dict(stored["metrics"][name]), result.overall.metrics[name]
-        strays = sign * (found.value - estimate.value) / max(np.hypot(_sd(estimate), _sd(found)), 1e-12)
-        if strays > news:
+        if sign * _standard_errors_above(found, estimate) > news:
             says = f"{result.snapshot}: {name.replace('_', ' ')} {figure(found)}, estimated {figure(estimate)}"
             evidence.append(Evidence(watched.key, "realised_below_estimate", says, result.overall.release))
     return evidence
@@ -161,12 +160,11 @@ def _below_promise(watched: WatchedMonth, result: Result) -> list[Evidence]:
     release, found = watched.release, result.overall.metrics.get("roc_auc")
     if release is None or release.id != result.overall.release or found is None:
         return []
-    report = release.evidence("evaluation.json")
-    stored = report["rungs"][release.manifest.rung].get("roc_auc")
-    if stored is None or len(report["snapshots"]) < FEWEST_PROMISING:
+    stored = release.evidence("evaluation.json")["rungs"][release.manifest.rung].get("roc_auc")
+    if stored is None or not is_yardstick(release):
         return []
     promised = interval_from_dict(stored)
-    if (promised.value - found.value) / max(np.hypot(_sd(promised), _sd(found)), 1e-12) <= NEWS_Z:
+    if _standard_errors_above(promised, found) <= NEWS_Z:
         return []
     says = f"{result.snapshot}: ROC-AUC {figure(found)}, {figure(promised)} when {release.id} passed the gate"
     return [Evidence(watched.key, "realised_loss", says, release.id, about=("roc_auc",))]
@@ -193,6 +191,11 @@ def _times_beyond(found: CalibrationDrift) -> float:
     moved = abs(intercept.value) / MOST_INTERCEPT
     is_steep, is_moved = _strays(slope, 1.0, NEWS_Z), _strays(intercept, 0.0, LEVEL_Z)
     return float(max(steep if is_steep else 0.0, moved if is_moved else 0.0))
+
+
+def _standard_errors_above(found: Interval, other: Interval) -> float:
+    """How far a figure lies above another one that chance had its part in as well."""
+    return float((found.value - other.value) / max(np.hypot(_sd(found), _sd(other)), 1e-12))
 
 
 def _strays(found: Interval, promised: float, news: float) -> bool:

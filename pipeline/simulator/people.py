@@ -52,6 +52,11 @@ def signed_up(parameters: WorldParameters, month: Month, first_number: int, draw
     return _people(number, signed_up_at, draws, modifiers.young_share, _CONTRACT_SHARES)
 
 
+def term_of(contract: CodeArray) -> IntArray:
+    """How long a contract binds, in seconds; 0 where there is none."""
+    return np.array(v.CONTRACT_DAYS, dtype=np.int64)[contract] * DAY
+
+
 def customer_rows(customers: Customers, recorded_at: IntArray) -> Batch:
     """Their rows in the table of customers."""
     return Batch(
@@ -75,7 +80,7 @@ def _people(
 ) -> Customers:
     plan = draws.code("people/plan", number, _PLAN_SHARES)
     contract = draws.code("people/contract", number, contract_shares)
-    term = np.array(v.CONTRACT_DAYS, dtype=np.int64)[contract] * DAY
+    term = term_of(contract)
     taste = np.log([p.typical_gigabytes for p in v.PLANS])[plan] + 0.6 * draws.normal("people/taste", number)
     nothing: FloatArray = np.zeros(len(number))
     never: IntArray = np.zeros(len(number), dtype=np.int64)
@@ -129,7 +134,7 @@ def _price(plan: CodeArray, contract: CodeArray, bargain: FloatArray) -> FloatAr
 
 def _grown_old(customers: Customers, month: Month, draws: Draws) -> Customers:
     """The same people somewhere within their contracts, and as engaged as people are who have been there a while."""
-    number, term = customers.number, np.array(v.CONTRACT_DAYS, dtype=np.int64)[customers.contract] * DAY
+    number, term = customers.number, term_of(customers.contract)
     signed_up_at, started_at = _began(customers, month, draws)
     since_rise = _BETWEEN_RISES_DAYS * DAY * draws.uniform("people/price_raised", number)
     raised_at = month.start - 1 - since_rise.astype(np.int64)
@@ -151,7 +156,7 @@ def _began(customers: Customers, month: Month, draws: Draws) -> tuple[IntArray, 
 
     A contract is of any age alike, and as many whole ones lie before it as were renewed, each as likely as the next.
     """
-    number, term = customers.number, np.array(v.CONTRACT_DAYS, dtype=np.int64)[customers.contract] * DAY
+    number, term = customers.number, term_of(customers.contract)
     is_first_share = np.array(_STILL_FIRST_SHARE)[customers.contract]
     passed, earlier = draws.uniform("people/contract_passed", number), draws.uniform("people/earlier", number)
     whole_terms = np.floor(np.log1p(-earlier) / np.log1p(-is_first_share))

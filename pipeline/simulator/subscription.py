@@ -8,6 +8,7 @@ from pipeline.simulator import vocabulary as v
 from pipeline.simulator.arrays import BoolArray, FloatArray, IntArray
 from pipeline.simulator.life import Life
 from pipeline.simulator.months import DAY, Month
+from pipeline.simulator.people import term_of
 from pipeline.simulator.state import Customers
 from pipeline.simulator.tables import Batch, cents, identifiers, repeated, words
 
@@ -65,7 +66,7 @@ def _contracts(customers: Customers, life: Life, took_offer: BoolArray) -> tuple
     ended = (ends_at >= month.start) & life.is_there(ends_at)
     renewed = ended & ((life.uniform("subscription/renewal") < _RENEWAL_SHARE) | took_offer)
     lapsed = ended & ~renewed
-    term = np.array(v.CONTRACT_DAYS, dtype=np.int64)[customers.contract] * DAY
+    term = term_of(customers.contract)
     customers = replace(
         customers,
         contract=np.where(lapsed, v.MONTHLY, customers.contract).astype(np.int8),
