@@ -1,4 +1,4 @@
-"""Trusted tables: what kept its contract. Great Expectations judges every row; the checks below show its verdicts."""
+"""Trusted tables: what kept its contract. Great Expectations judges the rows; the checks below show its verdicts."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from pipeline.economics import Columns, FloatArray
 from pipeline.encoding import Encoding
 from pipeline.feature_kinds import Field
+from pipeline.quick_scorer import QuickScorer, quick_scorer
 from pipeline.scoring import Calibration, RungName, calibration_from_dict, finite
+from pipeline.tree_nodes import LEAF, Nodes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,69 +27,6 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 512  # one place per row and tree is kept: few enough to stay in the cache
 MAX_DEPTH = 6  # bounds the time of an answer: a row takes this many steps in every tree at most
-LEAF = -1
-
-
-@dataclass(frozen=True)
-class Nodes:
-    """All nodes of all trees, level by level: the roots come first, and the two children of a split side by side.
-
-    The children of the k-th split are therefore the nodes `trees + 2k` (left) and `trees + 2k + 1` (right), and no link
-    is stored that could lead astray.
-
-    Args:
-        trees: how many roots there are.
-        column: the column that a split reads, `LEAF` at a leaf.
-        threshold: a value up to this goes left; infinite at a leaf and at a split that only parts off what is missing.
-        missing_left: whether a missing value goes left; true at a leaf.
-        value: in log-odds; at a split the mean over the training rows beneath.
-    """
-
-    trees: int
-    column: NDArray[np.int64]
-    threshold: FloatArray
-    missing_left: NDArray[np.bool_]
-    value: FloatArray
-
-    def __post_init__(self) -> None:
-        size = len(self.value)
-        splits = int(np.count_nonzero(self.column != LEAF))
-        if not len(self.column) == len(self.threshold) == len(self.missing_left) == size:
-            raise ValueError("one column, threshold, direction and value is needed for every node")
-        if self.trees < 1 or size != self.trees + 2 * splits or (self.child < np.arange(size)).any():
-            raise ValueError(f"{size} nodes with {splits} splits are not {self.trees} trees")
-
-    @cached_property
-    def child(self) -> NDArray[np.int64]:
-        """The left child of a split; a leaf is its own child."""
-        is_split = self.column != LEAF
-        left = self.trees + 2 * (np.cumsum(is_split) - 1)
-        return np.where(is_split, left, np.arange(len(self.column)))
-
-    @cached_property
-    def depth(self) -> int:
-        """Steps from a root to the deepest leaf."""
-        level, depth = np.arange(self.trees), 0
-        while len(left := self.child[level][self.column[level] != LEAF]):
-            level, depth = np.concatenate([left, left + 1]), depth + 1
-        return depth
-
-    def walk(self, encoded: FloatArray) -> Iterator[NDArray[np.int64]]:
-        """Where each row stands in each tree, shape (rows, trees): at the roots, then after each step down.
-
-        Missing values are compared as they are where they go right, since nothing is at most NaN, and in a second copy
-        of the columns, as minus infinity, where they go left.
-        """
-        rows, width = encoded.shape
-        values = np.concatenate([encoded, np.where(np.isnan(encoded), -np.inf, encoded)], axis=1).ravel()
-        column = np.maximum(self.column, 0) + width * self.missing_left
-        first = (2 * width * np.arange(rows))[:, None]
-        places = np.tile(np.arange(self.trees), (rows, 1))
-        yield places
-        for _ in range(self.depth):
-            goes_left = values.take(first + column.take(places)) <= self.threshold.take(places)
-            places = self.child.take(places) + ~goes_left
-            yield places
 
 
 @dataclass(frozen=True)
@@ -102,11 +41,7 @@ class Trees:
 
     def probability(self, columns: Columns, rows: int) -> FloatArray:
         """Churn probability of each customer, shape (rows,)."""
-        encoded, score = self.encoding.matrix(columns, rows), np.full(rows, self.baseline)
-        for part in _parts(rows):
-            *_, leaves = self.nodes.walk(encoded[part])
-            score[part] += self.nodes.value.take(leaves).sum(axis=1)
-        return self.calibration.probability(score)
+        return self.calibration.probability(self.baseline + self.quick.scores(self.encoding.matrix(columns, rows)))
 
     def reasons(self, columns: Columns, rows: int) -> FloatArray:
         """Contribution of each field in calibrated log-odds against the average customer, shape (rows, fields).
@@ -146,6 +81,11 @@ class Trees:
         return Encoding(self.fields)
 
     @cached_property
+    def quick(self) -> QuickScorer:
+        """The trees as they answer; a ValueError where one has too many leaves."""
+        return quick_scorer(self.nodes, len(self.encoding.columns))
+
+    @cached_property
     def _field_of_node(self) -> NDArray[np.int64]:
         return self.encoding.field_of_column[np.maximum(self.nodes.column, 0)]
 
@@ -168,7 +108,9 @@ def trees_from_dict(stored: Mapping[str, Any], fields: tuple[Field, ...]) -> Tre
         value=finite(read["value"], "the values"),
     )
     baseline = float(finite([stored["baseline"]], "the baseline")[0])
-    return Trees(fields, baseline, nodes, calibration_from_dict(stored["calibration"]))
+    found = Trees(fields, baseline, nodes, calibration_from_dict(stored["calibration"]))
+    _ = found.quick  # refuses here what could not answer later
+    return found
 
 
 def boosting_estimator(

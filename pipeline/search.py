@@ -5,10 +5,12 @@ to the last bit on a machine with more or fewer cores; and where others work too
 each other (measured: 20 times as slow with two as with one). The candidates of a search share the cores instead.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -114,10 +116,16 @@ def dealt(rows: pd.DataFrame, folds: int, seed: int | str) -> NDArray[np.int64]:
 
 def one_core() -> AbstractContextManager[Any]:
     """While it lasts, this thread's sums are made on one core."""
-    from threadpoolctl import threadpool_limits
-
-    limits: AbstractContextManager[Any] = threadpool_limits(1)
+    limits: AbstractContextManager[Any] = _thread_pools(len(sys.modules)).limit(limits=1)
     return limits
+
+
+@lru_cache(maxsize=1)
+def _thread_pools(_modules: int) -> Any:
+    """Of the native libraries; looked for again, which takes milliseconds, only when modules were imported since."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def in_parallel(work: Callable[[T], R], over: Sequence[T], threads: int) -> list[R]:

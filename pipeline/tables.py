@@ -38,6 +38,13 @@ class Column:
                 found=repr(self.kind),
                 remedy="Correct it.",
             )
+        if self.kind not in ("integer", "number") and (self.minimum, self.maximum) != (None, None):
+            raise DeclarationError(
+                f"column {self.name!r}",
+                expected="a minimum or maximum of a number only",
+                found=f"one of kind {self.kind!r}",
+                remedy="Leave it out, or correct the kind.",
+            )
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise DeclarationError(
                 f"column {self.name!r}",

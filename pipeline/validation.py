@@ -1,7 +1,8 @@
 """Holds raw tables against their declaration with Great Expectations. The only module that knows that library.
 
-Each check of rows in `pipeline/contract.py` becomes one expectation. A batch of months is one run: rows that break an
-expectation go to quarantine. How many they are, and how many rows came at all, decides whether the contract holds.
+Each check of rows in `pipeline/contract.py` becomes one expectation; those that no row can break are run only where a
+page is to show them. A batch of months is one run: rows that break an expectation go to quarantine. How many they are,
+and how many rows came at all, decides whether the contract holds.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -142,13 +143,10 @@ def _checked(
 def _results(
     table: Table, checks: Sequence[Check], months: Sequence[Month], *, in_full: bool
 ) -> tuple[dict[str, Result], Any]:
-    """For each check of rows what `_run` says, and what the library said.
-
-    Where every value is there and could be read, there is nothing to run for that, unless a page is to show it.
-    """
+    """For each check of rows what `_run` says, and what the library said."""
     frame = frame_of_rows(table, months, with_every_flag=in_full)
     of_rows = [check for check in checks if check.kind != "contract"]
-    results, said = _run([check for check in of_rows if in_full or can_break(check, frame)], table, frame)
+    results, said = _run([check for check in of_rows if in_full or can_break(check, table, frame)], table, frame)
     return {check.name: results.get(check.name, NO_ROWS) for check in of_rows}, said
 
 
@@ -170,6 +168,8 @@ def _run(checks: Sequence[Check], table: Table, frame: pd.DataFrame) -> tuple[di
     The library reports an error in an expectation as an expectation that failed, without rows. It must not pass for
     one that no row breaks.
     """
+    if not checks:
+        return {}, None
     said = _validated(_expectations(checks, table), frame)
     results: dict[str, Result] = {check.name: "no result" for check in checks}
     for result in said.results:

@@ -7,12 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pipeline.boosting import LEAF, Nodes, Trees, boosting_estimator, trees_of
+from pipeline.boosting import Trees, boosting_estimator, trees_of
 from pipeline.errors import ReleaseError
 from pipeline.feature_kinds import Field
+from pipeline.quick_scorer import quick_scorer
 from pipeline.scoring import Calibration, log_odds, model_bytes, scorer_from_bytes
 from pipeline.training import FittedRung, fit_rung
+from pipeline.tree_nodes import LEAF, Nodes
 from tests.made_up_customers import ANY_ROWS, DATASET, NAMES, QUICK, customers, frame_of, made_up_split
 
 INF, NAN = float("inf"), float("nan")
@@ -43,12 +46,58 @@ ROWS = {
 def test_each_row_ends_in_the_leaves_that_a_finger_would_find() -> None:
     *_, leaves = TREES.nodes.walk(TREES.encoding.matrix(ROWS, 4))
     np.testing.assert_array_equal(TREES.nodes.value[leaves], [[1, -1], [4, -1], [2, -1], [1, 3]])
-    assert TREES.nodes.depth == 2
+    assert len(TREES.nodes.levels) == 2
 
 
 def test_the_probability_is_the_calibrated_sum_of_the_leaves() -> None:
     # the second row: -1 + 4 - 1 = 2; half of that and 0.25 more is 1.25
     assert TREES.probability(ROWS, 4)[1] == pytest.approx(1 / (1 + np.exp(-1.25)))
+
+
+def grown(trees: int, *, splits: int, seed: int) -> Nodes:
+    """Trees of any shape: a node is drawn and split, until there are so many splits, on one of three columns."""
+    random, is_split = np.random.default_rng(seed), [False] * trees
+    children: list[int] = []  # of the splits in their order
+    place = 0
+    while place < len(is_split):
+        left = len(children)
+        is_split[place] = left < splits and (len(is_split) - place <= 1 or bool(random.integers(2)))
+        if is_split[place]:
+            children.append(len(is_split))
+            is_split += [False, False]
+        place += 1
+    size, nodes = len(is_split), np.array(is_split)
+    return Nodes(
+        trees=trees,
+        column=np.where(nodes, random.integers(0, 3, size), LEAF),
+        threshold=np.where(nodes, random.choice([-1.0, 0.0, 1.0, INF], size), INF),
+        missing_left=random.integers(0, 2, size).astype(bool) | ~nodes,
+        value=random.normal(size=size),
+    )
+
+
+ANY_VALUE = st.sampled_from([-INF, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, INF, NAN])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    trees=st.integers(1, 5),
+    splits=st.integers(0, 40),
+    seed=st.integers(0, 10_000),
+    rows=st.lists(st.tuples(ANY_VALUE, ANY_VALUE, ANY_VALUE), max_size=8),
+)
+def test_all_splits_at_once_say_what_a_walk_down_the_trees_says(
+    trees: int, splits: int, seed: int, rows: list[tuple[float, float, float]]
+) -> None:
+    nodes, encoded = grown(trees, splits=splits, seed=seed), np.array(rows).reshape(-1, 3)
+    *_, leaves = nodes.walk(encoded)
+    np.testing.assert_array_equal(quick_scorer(nodes, 3).scores(encoded), nodes.value[leaves].sum(axis=1))
+
+
+def test_a_tree_of_more_leaves_than_bits_is_refused() -> None:
+    assert quick_scorer(grown(1, splits=63, seed=1), 3).scores(np.zeros((1, 3))).shape == (1,)
+    with pytest.raises(ValueError, match="a tree of 65 leaves, where 64 is the most"):
+        quick_scorer(grown(1, splits=64, seed=1), 3)
 
 
 def test_reasons_are_what_each_split_on_the_way_added_by_field() -> None:

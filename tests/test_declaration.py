@@ -372,3 +372,8 @@ def test_what_would_silently_select_nobody_or_nothing_is_refused(changes: dict[s
 def test_a_range_that_holds_no_value_is_refused() -> None:
     with pytest.raises(DeclarationError, match="minimum=2, maximum=1"):
         Column("price", "number", minimum=2, maximum=1)
+
+
+def test_a_column_of_text_has_no_least_value() -> None:
+    with pytest.raises(DeclarationError, match="a minimum or maximum of a number only; found one of kind 'string'"):
+        Column("price", "string", minimum=0)
