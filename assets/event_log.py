@@ -11,11 +11,14 @@ from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
+from dagster import DagsterEventType, EventRecordsResult
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.event_log.polling_event_watcher import SqlPollingEventWatcher
 
 BUSY_SECONDS = 30  # writers queue for the file this long before one gives up
+ABOUT_CHECKS = (DagsterEventType.ASSET_CHECK_EVALUATION, DagsterEventType.STEP_OUTPUT)
+LAST_ANSWER = "materializations that were asked for last"  # kept with the connection
 
 
 class OpenSqliteEventLog(ConsolidatedSqliteEventLogStorage):
@@ -41,31 +44,45 @@ class OpenSqliteEventLog(ConsolidatedSqliteEventLogStorage):
         return ContextVar("the transaction that an event is stored in", default=None)
 
     @contextmanager
-    def _connect(self) -> Iterator[sa.Connection]:
+    def _connect(self, *, keeps_answer: bool = False) -> Iterator[sa.Connection]:
         if (storing := self._storing.get()) is not None:
             yield storing
             return
         with self._engine.begin() as connection:
+            if not keeps_answer:
+                connection.info.pop(LAST_ANSWER, None)
             yield connection
 
     @contextmanager
-    def _in_one_transaction(self) -> Iterator[None]:
-        with self._connect() as connection:
+    def _in_one_transaction(self, *, keeps_answer: bool = False) -> Iterator[sa.Connection]:
+        with self._connect(keeps_answer=keeps_answer) as connection:
             before = self._storing.set(connection)
             try:
-                yield
+                yield connection
             finally:
                 self._storing.reset(before)
 
     def store_event(self, event: EventLogEntry) -> None:
         """An event, and what it says of assets and checks; Dagster's own takes up to three transactions."""
-        with self._in_one_transaction():
+        with self._in_one_transaction(keeps_answer=event.dagster_event_type in ABOUT_CHECKS):
             super().store_event(event)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """All of them or none; Dagster stores them one by one then."""
         with self._in_one_transaction():
             super().store_event_batch(events)
+
+    def fetch_materializations(self, *asked: Any, **named: Any) -> EventRecordsResult:
+        """As Dagster's own, which is asked for the same ones again with each check of an asset.
+
+        The last answer holds as long as this connection was used for checks only, and no other one has written.
+        """
+        with self._in_one_transaction(keeps_answer=True) as connection:
+            question = asked, named, connection.exec_driver_sql("PRAGMA data_version").scalar()
+            if connection.info.get(LAST_ANSWER, (None,))[0] != question:
+                connection.info[LAST_ANSWER] = question, super().fetch_materializations(*asked, **named)
+            found: EventRecordsResult = connection.info[LAST_ANSWER][1]
+            return found
 
     def has_table(self, table_name: str) -> bool:
         """Whether there is such a table; one that was seen stays, and Dagster asks with each event."""

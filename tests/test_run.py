@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 import yaml
 from pydantic import SecretStr
 
@@ -135,11 +136,51 @@ def test_events_that_come_together_are_stored_whole_or_not_at_all(settings: Sett
     event = dg.EventLogEntry(None, level=10, user_message="", run_id="a run", timestamp=0.0)
     with open_instance(prepare_instance(DATASET, settings)) as instance:
         log = instance.event_log_storage
-        with pytest.raises(Exception, match="not a EventLogEntry"):
+        with pytest.raises(AttributeError, match="dagster_event_type"):
             log.store_event_batch([event, None])  # type: ignore[list-item]
         assert log.get_logs_for_run("a run") == []
         log.store_event_batch([event, event])
         assert len(log.get_logs_for_run("a run")) == 2
+
+
+def test_a_materialization_is_seen_at_once_wherever_it_was_stored_and_gone_when_it_was_wiped(
+    settings: Settings,
+) -> None:
+    home, asset = prepare_instance(DATASET, settings), dg.AssetKey("rows")
+    with open_instance(home) as ours, open_instance(home) as others:
+
+        def seen() -> list[Any]:
+            wanted = dg.AssetRecordsFilter(asset_key=asset, asset_partitions=["2024-04"])
+            found = ours.fetch_materializations(wanted, limit=1)
+            return [record.asset_materialization.metadata["by"].value for record in found.records]  # type: ignore[union-attr]
+
+        def stored(instance: dg.DagsterInstance, by: str) -> None:
+            instance.report_runless_asset_event(
+                dg.AssetMaterialization(asset, partition="2024-04", metadata={"by": by})
+            )
+
+        assert seen() == seen() == []
+        for instance, by in ((ours, "us"), (others, "others"), (ours, "us again")):
+            stored(instance, by)
+            assert seen() == seen() == [by]
+        ours.report_runless_asset_event(dg.AssetCheckEvaluation(asset_key=asset, check_name="is fine", passed=True))
+        assert seen() == ["us again"]
+        ours.wipe_assets([asset])
+        assert seen() == []
+
+
+def test_checks_do_not_have_the_same_materialization_read_again(settings: Settings) -> None:
+    read = list[str]()
+    with open_instance(prepare_instance(DATASET, settings)) as instance:
+        log, wanted = instance.event_log_storage, dg.AssetRecordsFilter(asset_key=dg.AssetKey("rows"))
+        assert isinstance(log, OpenSqliteEventLog)
+        sa.event.listen(log._engine, "before_cursor_execute", lambda _c, _k, statement, *_: read.append(statement))
+        for _ in range(3):
+            instance.fetch_materializations(wanted, limit=1)
+            instance.report_runless_asset_event(
+                dg.AssetCheckEvaluation(asset_key=dg.AssetKey("rows"), check_name="is fine", passed=True)
+            )
+    assert sum("FROM event_logs" in statement for statement in read) == 1
 
 
 def test_what_the_user_changed_in_the_instance_is_kept(settings: Settings) -> None:
