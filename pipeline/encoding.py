@@ -13,6 +13,14 @@ from pipeline.economics import Columns, FloatArray
 from pipeline.feature_kinds import Field
 
 
+class CodedColumns(dict[str, NDArray[Any]]):
+    """Columns whose categories are known as numbers too, so that no row has to be looked up."""
+
+    def codes(self, name: str) -> tuple[list[Any], NDArray[np.int64]]:
+        """The different values of a category, and which of them each row has, shape (rows,)."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
 class Encoding:
     """Numbers keep their value and NaN; a category becomes one column per declared value, all zero if unknown."""
@@ -51,8 +59,9 @@ class Encoding:
             encoded[:, i] = np.asarray(columns[field.name], dtype=np.float64)
         each = np.arange(rows)
         for field, places in zip(self.categories, self._places, strict=True):
-            found = map(places.get, plain_values(columns[field.name]), repeat(width))
-            encoded[each, np.fromiter(found, dtype=np.int64, count=rows)] = 1.0
+            values, codes = _coded(columns, field.name)
+            place = np.fromiter(map(places.get, values, repeat(width)), dtype=np.int64, count=len(values))
+            encoded[each, place[codes]] = 1.0
         return encoded[:, :width]
 
     @cached_property
@@ -63,6 +72,13 @@ class Encoding:
             {value: int(start) + i for i, value in enumerate(field.categories)}
             for field, start in zip(self.categories, starts[:-1], strict=True)
         )
+
+
+def _coded(columns: Columns, name: str) -> tuple[list[Any], NDArray[np.int64] | slice]:
+    """Values, and which of them each row has."""
+    if isinstance(columns, CodedColumns):
+        return columns.codes(name)
+    return plain_values(columns[name]), slice(None)
 
 
 def plain_values(column: Any) -> list[Any]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.declaration import Dataset
 from pipeline.economics import FloatArray, Payoffs, budget_of
+from pipeline.encoding import CodedColumns
 from pipeline.errors import ChurnError
 from pipeline.feature_kinds import Field
 from pipeline.lake import Lake
@@ -71,7 +72,7 @@ def fields_gone(dataset: Dataset, release: Release) -> list[str]:
     return [field.name for field in release.fields if declared.get(field.name) != field.kind]
 
 
-class LazyColumns(dict[str, NDArray[Any]]):
+class LazyColumns(CodedColumns):
     """Columns as scorers and economics read them, each made when it is asked for: a payoff needs one of thirty."""
 
     def __init__(self, features: pa.Table, fields: Sequence[Field]) -> None:
@@ -83,6 +84,10 @@ class LazyColumns(dict[str, NDArray[Any]]):
         self[name] = column.to_numpy() if kind == "number" else _objects(column)
         return self[name]
 
+    def codes(self, name: str) -> tuple[list[Any], NDArray[np.int64]]:
+        """The different values of a category, None among them, and which of them each row has."""
+        return _coded(self._features[name])
+
 
 def columns_of_features(features: pa.Table, fields: Sequence[Field]) -> LazyColumns:
     """The columns that scorers and economics read: float64 with NaN for numbers, objects with None for categories."""
@@ -91,12 +96,17 @@ def columns_of_features(features: pa.Table, fields: Sequence[Field]) -> LazyColu
 
 def _objects(column: pa.ChunkedArray) -> NDArray[np.object_]:
     """The values as Python has them; each different one is made once."""
-    codes = (
-        column.combine_chunks() if pa.types.is_dictionary(column.type) else column.combine_chunks().dictionary_encode()
-    )
-    values = np.array([*codes.dictionary.to_pylist(), None], dtype=object)
-    found: NDArray[np.object_] = values[codes.indices.fill_null(len(values) - 1).to_numpy()]
+    values, codes = _coded(column)
+    found: NDArray[np.object_] = np.array(values, dtype=object)[codes]
     return found
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[list[Any], NDArray[np.int64]]:
+    """The different values, then None, and which of them each row has."""
+    whole = column.combine_chunks()
+    codes = whole if pa.types.is_dictionary(column.type) else whole.dictionary_encode()
+    values = [*codes.dictionary.to_pylist(), None]
+    return values, codes.indices.fill_null(len(values) - 1).to_numpy().astype(np.int64)
 
 
 def evenly(rows: pa.Table, most: int) -> pa.Table:
