@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.density import density_ratio
-from monitoring.recalibration import BELIEF_ROWS, Bins, binned, corrected, corrections, drawn
+from monitoring.recalibration import BELIEF_ROWS, Bins, as_observed, binned, corrected, corrections, drawn
 from monitoring.weighted import Campaign, Customers, Ranked, brier, log_loss
 from pipeline.bootstrap import Interval, percentile_interval
 from pipeline.economics import FloatArray, Payoffs, contacts
@@ -144,27 +144,35 @@ def pape(
 def recalibrated(labelled: Labelled, probability: FloatArray, weights: FloatArray) -> FloatArray:
     """Probabilities as the labelled rows say they should be, never crossing; shape (rows,)."""
     bins = binned(labelled.probability, labelled.churned, weights)
-    return corrected(bins, corrections(bins, bins.left[None], bins.stayed[None]), probability)[0]
+    return corrected(bins, as_observed(bins), probability)[0]
 
 
 def _estimated(
     labelled: Labelled, month: Unlabelled, weights: FloatArray, *, seed: int, rounds: int
 ) -> dict[str, Interval]:
-    """Each round weighs the labelled rows anew, recalibrates, and lets chance say a few times who leaves."""
+    """Each round weighs the labelled rows anew, recalibrates, and lets chance say a few times who leaves.
+
+    A recalibration parts those few rows that it learns from better than others, and that of a round does so once more.
+    What the rounds add to the figures is therefore taken off them: the bootstrap's correction of a bias (Efron and
+    Tibshirani 1993, chapter 10).
+    """
     random, value = np.random.default_rng(seed), month.payoffs.expected(month.probability)
     chosen = contacts(value, month.budget)
     groups, bins = _grouped(month, chosen), binned(labelled.probability, labelled.churned, weights, labelled.copies)
-    correction = corrections(bins, *drawn(bins, rounds, random))
-    chance = corrected(bins, correction, groups.score)
-    expected, noise = _metrics(groups, chance)
-    values = _metrics(groups, chance.mean(axis=0, keepdims=True))[0][0]
-    beyond, doubt = _beyond(labelled, weights, value[chosen].min(initial=np.inf), bins, correction)
-    expected[:, PROFIT] += chosen.sum() * beyond
-    values[PROFIT] += chosen.sum() * beyond.mean()
+
+    def figures(correction: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        expected, noise = _metrics(groups, corrected(bins, correction, groups.score))
+        beyond, doubt = _beyond(labelled, weights, value[chosen].min(initial=np.inf), bins, correction)
+        expected[:, PROFIT] += chosen.sum() * beyond
+        return expected, noise, chosen.sum() * doubt
+
+    (fitted,), *_ = figures(as_observed(bins))
+    expected, noise, doubt = figures(corrections(bins, *drawn(bins, rounds, random)))
     noise = np.hypot(noise * np.sqrt(month.share), _of_looking_at_some(bins, month))
-    noise[:, PROFIT] = np.hypot(noise[:, PROFIT], chosen.sum() * doubt)
-    found = (expected + noise * random.standard_normal((DRAWS, *expected.shape))).reshape(-1, len(METRICS))
-    found, values = (each / [1, 1, 1, month.share] for each in (found, values))  # profit is that of all
+    noise[:, PROFIT] = np.hypot(noise[:, PROFIT], doubt)
+    added = expected.mean(axis=0) - fitted
+    found = (expected - 2 * added + noise * random.standard_normal((DRAWS, *expected.shape))).reshape(-1, len(METRICS))
+    found, values = (each / [1, 1, 1, month.share] for each in (found, fitted - added))  # profit is that of all
     return {name: percentile_interval(values[i], found[:, i]) for i, name in enumerate(METRICS)}
 
 
@@ -193,7 +201,7 @@ def _of_looking_at_some(bins: Bins, month: Unlabelled) -> FloatArray:
     known = np.isfinite(month.payoffs.gain + month.payoffs.loss)
     gain, loss = (np.where(known, each, 0.0)[order] for each in (month.payoffs.gain, month.payoffs.loss))
     p = month.probability[order]
-    chance = corrected(bins, corrections(bins, bins.left[None], bins.stayed[None]), p)[0]
+    chance = corrected(bins, as_observed(bins), p)[0]
     some = Customers(p, chance, gain, loss, np.ones(len(p)), order, order)
     profit = Campaign(some, p, month.budget / len(p)).profit()
     found = (Ranked(some).roc_auc(), log_loss(some), brier(some), profit)

@@ -73,6 +73,11 @@ def corrections(bins: Bins, left: FloatArray, stayed: FloatArray) -> FloatArray:
     return logit(fitted) - logit(bins.said)
 
 
+def as_observed(bins: Bins) -> FloatArray:
+    """What each bin adds to the logit without any chance, shape (1, bins)."""
+    return corrections(bins, bins.left[None], bins.stayed[None])
+
+
 def corrected(bins: Bins, correction: FloatArray, probability: FloatArray) -> FloatArray:
     """Probabilities with the corrections of one round or more, shape (..., rows); never crossing.
 
