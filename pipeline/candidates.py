@@ -14,7 +14,9 @@ import pandas as pd
 from upath import UPath
 
 from pipeline import features, labels
+from pipeline.calendar import SingleSnapshot
 from pipeline.code_version import code_version
+from pipeline.control_group import with_stand_ins
 from pipeline.declaration import Dataset
 from pipeline.economics import FloatArray
 from pipeline.encoding import model_fields
@@ -100,6 +102,11 @@ class Run:
         """The training rows that a rung was fitted on: after a change, those of the newest months at most."""
         train, since = self.split.train, self.read(f"rungs/{name}/training.json").get("since", "")
         return train[train["snapshot"] >= since].reset_index(drop=True) if since else train
+
+    def learned_and_stood_for(self, name: str) -> pd.DataFrame:
+        """The same with those who stand for the called ones, as in the test; without time, nobody was called."""
+        learned = self.learned_by(name)
+        return learned if isinstance(self.dataset.calendar, SingleSnapshot) else with_stand_ins(learned, self.lake)
 
     def offline_probability(self, name: RungName) -> FloatArray:
         """What the object that was fitted said of the test rows."""
@@ -224,7 +231,7 @@ def judge_candidate(run: Run) -> PromotionDecision:
             report_digest=hashlib.sha256(canonical_json(evaluation.as_dict())).hexdigest(),
             data_version=run.data_version,
         ),
-        train=run.learned_by(evaluation.verdict.rung),
+        train=run.learned_and_stood_for(evaluation.verdict.rung),
         test=run.split.test,
         root=run.releases,
         expected_generation=candidate["generation"],

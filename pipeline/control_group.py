@@ -7,6 +7,7 @@ as were chosen for one left alone (Horvitz and Thompson 1952; Hajek's form, by m
 """
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -52,6 +53,24 @@ def representative(rows: pa.Table, lake: Lake, key: str) -> pa.Table:
     called, held_out = (pc.fill_null(known[name], False).to_numpy() for name in ("contact", "holdout"))
     customers = np.array(rows["customer_id"].to_pylist(), dtype=object)
     return rows.take(np.sort(representative_places(customers, called | held_out, called)))
+
+
+def with_stand_ins(rows: pd.DataFrame, lake: Lake) -> pd.DataFrame:
+    """The same of rows of many months without the called ones, such as a model learned from."""
+    copies = np.ones(len(rows), dtype=np.int64)
+    for key, places in rows.groupby("snapshot").indices.items():
+        if (listed := _list_of(lake, str(key))) is not None:
+            times = _times(listed)
+            copies[places] = [times.get(name, 1) for name in rows["customer_id"].iloc[places]]
+    return rows.iloc[np.repeat(np.arange(len(rows)), copies)].reset_index(drop=True)
+
+
+def _times(listed: pa.Table) -> dict[str, int]:
+    """How often each customer of a list who was left alone by lot stands there."""
+    names = np.array(listed["customer_id"].to_pylist(), dtype=object)
+    called, held_out = (listed[name].to_numpy() for name in ("contact", "holdout"))
+    times = np.bincount(representative_places(names, called | held_out, called), minlength=len(names))
+    return dict(zip(names[held_out].tolist(), times[held_out].tolist(), strict=True))
 
 
 def _list_of(lake: Lake, key: str) -> pa.Table | None:

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from upath import UPath
 
-from pipeline.control_group import representative, representative_places, without_called
+from pipeline.control_group import representative, representative_places, with_stand_ins, without_called
 from pipeline.lake import Lake
 
 KEY = "2024-06"
@@ -35,6 +36,15 @@ def test_who_was_left_alone_stands_for_the_called_ones_too(lake: Lake) -> None:
     found = representative(ROWS, lake, KEY)
     assert found["customer_id"].to_pylist() == ["a", "b", "e", "e", "f", "f"]
     assert found["churned"].to_pylist() == [True, False, True, True, False, False]
+
+
+def test_of_what_was_learned_from_who_was_left_alone_stands_for_the_called_ones_too(lake: Lake) -> None:
+    learned = pd.DataFrame({"customer_id": ["e", "a", "f", "new"] * 2, "snapshot": ["2024-05"] * 4 + [KEY] * 4})
+    found = with_stand_ins(learned, lake)
+    assert found[found["snapshot"] == "2024-05"]["customer_id"].tolist() == ["e", "a", "f", "new"]  # nobody was listed
+    assert found[found["snapshot"] == KEY]["customer_id"].tolist() == ["e", "e", "a", "f", "f", "new"]
+    half = with_stand_ins(learned.iloc[[4, 5]], lake)
+    assert half["customer_id"].tolist() == ["e", "e", "a"]  # of half a month, as often as of the whole
 
 
 def test_a_month_without_a_list_is_taken_as_it_is(lake: Lake) -> None:
