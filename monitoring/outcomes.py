@@ -101,7 +101,9 @@ def _taken(rows: pa.Table, places: NDArray[np.int64]) -> pa.Table:
 
 def _outcomes(said: pa.Table, scored: ScoredMonth, churned: NDArray[np.bool_]) -> Outcomes:
     contacted = said["contact"].to_numpy().astype(bool)
-    by_rule = pc.equal(said["served_by"], RULE)
+    by_rule, release = pc.equal(said["served_by"], RULE), said["release"]
+    if pc.any(by_rule).as_py():
+        release = pc.if_else(by_rule, RULE, release.cast(pa.string()))
     return Outcomes(
         churned=churned,
         probability=said["probability"].to_numpy().astype(np.float64),
@@ -109,7 +111,7 @@ def _outcomes(said: pa.Table, scored: ScoredMonth, churned: NDArray[np.bool_]) -
         loss=scored.payoffs.loss,
         customer=scored.customers,
         snapshot=_repeated(scored.key, len(said)),
-        release=_names(pc.if_else(by_rule, RULE, said["release"].cast(pa.string()))),
+        release=_names(release),
         selected=contacted | pc.equal(said["decision_reason"], "holdout").to_numpy().astype(bool),
         contacted=contacted,
     )
@@ -118,7 +120,7 @@ def _outcomes(said: pa.Table, scored: ScoredMonth, churned: NDArray[np.bool_]) -
 def _names(column: pa.ChunkedArray) -> NDArray[Any]:
     """The text as Python has it; mostly a month has one release."""
     known = column.unique().to_pylist()
-    return _repeated(known[0], len(column)) if len(known) == 1 else column.to_numpy()
+    return _repeated(known[0], len(column)) if len(known) == 1 else column.cast(pa.string()).to_numpy()
 
 
 def _repeated(value: str, times: int) -> NDArray[Any]:

@@ -30,7 +30,8 @@ class ScoredMonth:
     @cached_property
     def customers(self) -> NDArray[np.object_]:
         """The ids."""
-        return np.array(self.features["customer_id"].to_pylist(), dtype=object)
+        names: NDArray[np.object_] = self.features["customer_id"].to_numpy()
+        return names
 
     @cached_property
     def columns(self) -> "LazyColumns":
