@@ -18,7 +18,7 @@ from pipeline.lake import write_json
 from pipeline.replay_outcome import PIPELINE
 from pipeline.settings import Settings
 
-SEEDS = (79, 83, 89)  # scenarios, rules of monitoring and trainings were settled with others
+SEEDS = (97, 101, 103)  # scenarios, rules of monitoring and trainings were settled with others
 SCENARIOS = ("calm", "price_rise", "competitor", "new_market")
 GOAL_SHARE, GOAL_TRAININGS_A_YEAR, GOAL_SECONDS = 0.90, 2.0, 120.0
 QUICK_CUSTOMERS, CUSTOMERS = 5_000, 20_000  # the others as many as the simulated company has by default
