@@ -29,7 +29,6 @@ from pipeline.holdout import checked_probability
 FEWEST_LEFT_ALONE = 30
 OVERALL = "all"
 MODEL = "model"
-TINY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def realised(
     seed: int,
     slices: Mapping[str, NDArray[np.bool_]] | None = None,
     rivals: Mapping[str, FloatArray] | None = None,
-    asked: NDArray[np.bool_] | None = None,
+    looked_at: NDArray[np.bool_] | None = None,
 ) -> list[Realised]:
     """Realised performance by release and month, then by slice; the overall figures come first.
 
@@ -123,14 +122,13 @@ def realised(
         seed: of the little that is drawn.
         slices: by name, which rows are inside, shape (rows,).
         rivals: by name, what others say of the same rows, shape (rows,): the overall profit is compared with theirs.
-        asked: which rows the rivals were asked about, all by default: see `rows_to_ask`.
+        looked_at: which rows the figures rest on, all by default: see `rows_to_look_at`.
     """
-    asked = np.ones(len(outcomes), dtype=bool) if asked is None else asked
+    looked_at = np.ones(len(outcomes), dtype=bool) if looked_at is None else looked_at
     found = []
     for rows in _by_release_and_month(outcomes):
-        month = _Month(outcomes.only(rows), budget_share, seed)
-        others = {who: p[rows] for who, p in (rivals or {}).items()}
-        found.append(month.overall(others, asked[rows]))
+        month = _Month(outcomes.only(rows), looked_at[rows], budget_share, seed)
+        found.append(month.overall({who: p[rows] for who, p in (rivals or {}).items()}))
         found += [month.part(name, inside[rows]) for name, inside in (slices or {}).items()]
     return [each for each in found if each.rows]
 
@@ -140,16 +138,28 @@ def honest_rows(outcomes: Outcomes) -> NDArray[np.int64]:
     return representative_places(outcomes.customer, outcomes.selected, outcomes.contacted)
 
 
-def rows_to_ask(outcomes: Outcomes, most: int) -> NDArray[np.bool_]:
-    """The rows of a month that a rival is asked about: the control group, and about `most` of those never selected.
+def rows_to_look_at(outcomes: Outcomes, most: int) -> NDArray[np.bool_]:
+    """Of a month the control group, of those never selected whoever left, and of the others about `most`, evenly taken.
 
-    A rival that has to score everybody anew costs more than all the rest. Each of the others then stands for several,
-    which leaves no more doubt than the control group does, each of whom stands for several anyway.
+    Each of these then stands for several, which leaves hardly more doubt: most of it comes from the few who left, and
+    from the control group, each of whom stands for several anyway.
     """
-    others = np.flatnonzero(~outcomes.selected)
-    found = outcomes.left_alone
-    found[others[:: max(1, len(others) // most)]] = True
+    stayed = np.flatnonzero(~outcomes.selected & ~outcomes.churned)
+    found = outcomes.left_alone | (~outcomes.selected & outcomes.churned)
+    found[stayed[:: max(1, len(stayed) // most)]] = True
     return found
+
+
+def copies_of(outcomes: Outcomes, looked_at: NDArray[np.bool_], inside: NDArray[np.bool_] | None = None) -> FloatArray:
+    """How many rows of a month, or of a part of it, each row stands for; none where it is not looked at."""
+    inside = np.ones(len(outcomes), dtype=bool) if inside is None else inside
+    copies = np.zeros(len(outcomes))
+    for others in (~outcomes.selected & outcomes.churned, ~outcomes.selected & ~outcomes.churned):
+        copies[inside & looked_at & others] = others.sum() / max((looked_at & others).sum(), 1)
+    chosen = np.flatnonzero(inside & outcomes.selected)
+    places = representative_places(outcomes.customer[chosen], outcomes.selected[chosen], outcomes.contacted[chosen])
+    copies[chosen] = np.bincount(places, minlength=len(chosen))
+    return copies
 
 
 def _by_release_and_month(outcomes: Outcomes) -> list[NDArray[np.int64]]:
@@ -166,17 +176,18 @@ class _Month:
     """The outcomes of one release in one month."""
 
     outcomes: Outcomes
+    looked_at: NDArray[np.bool_]
     budget_share: float
     seed: int
 
-    def overall(self, rivals: Mapping[str, FloatArray], asked: NDArray[np.bool_]) -> Realised:
+    def overall(self, rivals: Mapping[str, FloatArray]) -> Realised:
         """Every figure of all customers."""
         everybody = np.ones(len(self.outcomes), dtype=bool)
         customers = self._customers(everybody)
         if not customers.have_both_outcomes:
             return self._figures(OVERALL, everybody, {}, {})
         metrics = figures_of(customers, budget_share=self.budget_share, seed=self.seed)
-        return self._figures(OVERALL, everybody, metrics, self._against(rivals, self._customers(everybody, asked)))
+        return self._figures(OVERALL, everybody, metrics, self._against(rivals, customers))
 
     def part(self, name: str, inside: NDArray[np.bool_]) -> Realised:
         """The figures that are shown of a slice."""
@@ -201,36 +212,26 @@ class _Month:
         )
 
     def _against(self, rivals: Mapping[str, FloatArray], customers: Customers) -> dict[str, Interval]:
-        """Profit less that of each rival on the customers that rivals were asked about."""
+        """Profit less that of each rival on the same customers."""
         ours = Campaign(customers, customers.probability, self.budget_share).profit()
         theirs = {who: checked_probability(who, p[customers.row]) for who, p in rivals.items()}
         profits = {who: Campaign(customers, p, self.budget_share).profit() for who, p in theirs.items()}
         return {who: (ours - profit).interval for who, profit in profits.items()}
 
-    def _customers(self, inside: NDArray[np.bool_], asked: NDArray[np.bool_] | None = None) -> Customers:
+    def _customers(self, inside: NDArray[np.bool_]) -> Customers:
         """Those to judge by of the rows inside, with as many copies as they stand for."""
-        customers = self._sorted.only(np.flatnonzero(inside[self._sorted.row]))
-        customers = replace(customers, copies=self._copies(customers.row, asked))
-        return customers.only(np.flatnonzero(customers.copies > 0))
-
-    def _copies(self, rows: NDArray[np.int64], asked: NDArray[np.bool_] | None) -> FloatArray:
-        """Of each row; where some who were never selected were asked, they stand for the others of those too."""
-        outcomes, selected = self.outcomes, self.outcomes.selected[rows]
-        copies, chosen = np.where(selected, 0.0, 1.0), rows[selected]
-        places = representative_places(outcomes.customer[chosen], outcomes.selected[chosen], outcomes.contacted[chosen])
-        copies[selected] = np.bincount(places, minlength=len(chosen))
-        if asked is not None and not selected.all():
-            is_asked = asked[rows[~selected]]
-            copies[~selected] = is_asked / max(is_asked.mean(), TINY)
-        return copies
+        copies = copies_of(self.outcomes, self.looked_at, inside)
+        customers = self._sorted.only(np.flatnonzero(copies[self._sorted.row] > 0))
+        return replace(customers, copies=copies[customers.row])
 
     @cached_property
     def _sorted(self) -> Customers:
-        rows = self.outcomes
+        places = np.flatnonzero(self.looked_at)
+        rows = self.outcomes.only(places)
         p = checked_probability(MODEL, rows.probability)
         known = np.isfinite(rows.gain) & np.isfinite(rows.loss)
         everybody = Customers(
-            row=np.arange(len(rows)),
+            row=places,
             probability=p,
             churned=rows.churned.astype(np.float64),
             gain=np.where(known, rows.gain, 0.0),

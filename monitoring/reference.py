@@ -25,8 +25,7 @@ from pipeline.feature_kinds import Field
 from pipeline.lake import Lake
 from pipeline.scored import columns_of_features, evenly
 from pipeline.scoring import Scorer, log_odds
-from pipeline.slices import fields_of_slices, slice_groups
-from pipeline.splits import as_frame
+from pipeline.slices import groups_of_rows
 
 MOST_MONTHS = 24
 SCORED_ROWS = 4_000  # of a reference month: as many as tell its scores apart from another month's
@@ -112,7 +111,7 @@ def write_sketches(dataset: Dataset, lake: Lake, keys: Sequence[str], *, threads
 def scores_by_slice(dataset: Dataset, features: pa.Table, probability: FloatArray) -> dict[str, FloatArray]:
     """Scores in log-odds, overall and in each group of each slice, NaN outside of it; shape (rows,) each."""
     score = log_odds(np.asarray(probability, dtype=np.float64))
-    groups = slice_groups(dataset, as_frame(features.select(fields_of_slices(dataset)), dataset))
+    groups = groups_of_rows(dataset, features)
     by_group = {
         f"{SCORE} where {cut} is {group}": np.where(inside, score, np.nan) for (cut, group), inside in groups.items()
     }

@@ -13,19 +13,18 @@ from monitoring.figures import interval_from_dict, intervals_as_dict, read_figur
 from monitoring.outcomes import RULE, Matured
 from monitoring.promises import is_yardstick
 from monitoring.pulls import NORMAL_95
-from monitoring.realised import Outcomes, Realised, honest_rows, realised, rows_to_ask
+from monitoring.realised import Outcomes, Realised, copies_of, realised, rows_to_look_at
 from monitoring.watched import WatchedMonth
 from pipeline.bootstrap import Interval
 from pipeline.economics import FloatArray
 from pipeline.errors import ContractError
 from pipeline.gate_rules import GateRules
 from pipeline.scored import fields_gone
-from pipeline.slices import fields_of_slices, slice_groups
-from pipeline.splits import as_frame
+from pipeline.slices import groups_of_rows
 from pipeline.wording import figure, money_figure
 
 PREVIOUS = "previous release"
-RIVAL_ROWS = 10_000  # of those never selected, whom rivals are asked about
+LOOKED_AT_ROWS = 12_000  # of those who stayed and were never selected, at least
 NEWS_Z = 3.0  # one look in 700 strays so far by itself, and there are several looks a month
 WIDTH_IN_SD = 2 * NORMAL_95
 LEVEL_Z = 4.0
@@ -84,36 +83,31 @@ def _is_judgeable(overall: Realised) -> bool:
 
 
 def _result(watched: WatchedMonth, found: Matured, snapshot: str) -> Result:
-    asked = rows_to_ask(found.outcomes, RIVAL_ROWS)
+    looked_at = rows_to_look_at(found.outcomes, LOOKED_AT_ROWS)
+    groups = groups_of_rows(watched.dataset, found.scored.features)
     figures = realised(
         found.outcomes,
         budget_share=watched.dataset.economics.budget_share,
         seed=watched.settings.seed,
-        slices=_slices(watched, found),
-        rivals=_rivals(watched, found, asked),
-        asked=asked,
+        slices={f"{cut} is {group}": inside for (cut, group), inside in groups.items()},
+        rivals=_rivals(watched, found, looked_at),
+        looked_at=looked_at,
     )
-    return Result(snapshot, tuple(figures), _calibration(found.outcomes))
+    return Result(snapshot, tuple(figures), _calibration(found.outcomes, looked_at))
 
 
-def _rivals(watched: WatchedMonth, found: Matured, asked: NDArray[np.bool_]) -> dict[str, FloatArray]:
-    """What the rule and the release before say of those who are asked about; NaN for the others."""
-    rows = np.flatnonzero(asked)
+def _rivals(watched: WatchedMonth, found: Matured, looked_at: NDArray[np.bool_]) -> dict[str, FloatArray]:
+    """What the rule and the release before say of those who are looked at; NaN for the others."""
+    rows = np.flatnonzero(looked_at)
     said = {RULE: found.said_by_rule(rows)}
     if len(watched.standing) > 1 and not fields_gone(watched.dataset, watched.standing[1]):
         said[PREVIOUS] = found.said_by(watched.standing[1], rows)
-    places = np.cumsum(asked) - 1
-    return {who: np.where(asked, p[places], np.nan) for who, p in said.items()}
+    places = np.cumsum(looked_at) - 1
+    return {who: np.where(looked_at, p[places], np.nan) for who, p in said.items()}
 
 
-def _slices(watched: WatchedMonth, found: Matured) -> dict[str, NDArray[np.bool_]]:
-    rows = found.scored.features.select(fields_of_slices(watched.dataset))
-    groups = slice_groups(watched.dataset, as_frame(rows, watched.dataset))
-    return {f"{cut} is {group}": inside for (cut, group), inside in groups.items()}
-
-
-def _calibration(outcomes: Outcomes) -> CalibrationDrift | None:
-    copies = np.bincount(honest_rows(outcomes), minlength=len(outcomes))
+def _calibration(outcomes: Outcomes, looked_at: NDArray[np.bool_]) -> CalibrationDrift | None:
+    copies = copies_of(outcomes, looked_at)
     judged = copies > 0
     churned, probability = outcomes.churned[judged], outcomes.probability[judged]
     try:

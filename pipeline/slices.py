@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.bootstrap import Draws, Interval, Key
@@ -39,11 +40,6 @@ class SliceFigures:
     rungs: Mapping[str, Mapping[str, Interval]]
 
 
-def fields_of_slices(dataset: Dataset) -> list[str]:
-    """The fields that customers are cut by, each once."""
-    return list(dict.fromkeys(cut.field for cut in dataset.slices))
-
-
 def slice_groups(dataset: Dataset, frame: pd.DataFrame) -> Groups:
     """The rows of every group that has any, keyed (slice, group)."""
     return {
@@ -52,6 +48,12 @@ def slice_groups(dataset: Dataset, frame: pd.DataFrame) -> Groups:
         for group, inside in _groups_of(cut, frame[cut.field])
         if inside.any()
     }
+
+
+def groups_of_rows(dataset: Dataset, rows: pa.Table) -> Groups:
+    """The same of features as the lake has them."""
+    fields = list(dict.fromkeys(cut.field for cut in dataset.slices))  # some are cut by twice
+    return slice_groups(dataset, rows.select(fields).to_pandas())
 
 
 def slice_figures(drawn: Draws, groups: Groups, rows: Holdout, rungs: tuple[str, ...]) -> tuple[SliceFigures, ...]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from monitoring.realised import Outcomes, honest_rows, realised, rows_to_ask
+from monitoring.realised import Outcomes, copies_of, honest_rows, realised, rows_to_look_at
 from pipeline.errors import ChurnError
 
 
@@ -107,18 +107,37 @@ def test_a_slice_in_which_all_did_the_same_has_no_figures(churned: bool) -> None
     assert realised(rows, budget_share=0.1, seed=1)[0].metrics == {}
 
 
-def test_a_rival_who_is_asked_about_some_of_many_customers_earns_as_much_as_of_all() -> None:
+def test_some_of_many_customers_tell_as_much_as_all_with_a_little_more_doubt() -> None:
     month, _ = campaign(20_000, left_alone_share=0.2, effect=0.6)
     rival = np.clip(month.probability + np.random.default_rng(3).normal(0, 0.1, len(month)), 0, 1)
-    asked = rows_to_ask(month, 4_000)
-    some = np.where(asked, rival, np.nan)
+    some, first = rows_to_look_at(month, 4_000), np.arange(len(month)) < 10_000
     of_all, of_some = (
-        realised(month, budget_share=0.1, seed=1, rivals={"rule": p}, asked=rows)[0].against["rule"]
-        for p, rows in ((rival, None), (some, asked))
+        realised(month, budget_share=0.1, seed=1, rivals={"rule": p}, looked_at=rows, slices={"first half": first})
+        for p, rows in ((rival, None), (np.where(some, rival, np.nan), some))
     )
-    assert asked.sum() < 6_000
-    assert of_all.low < of_some.value < of_all.high
-    assert of_all.high - of_all.low < of_some.high - of_some.low < 1.5 * (of_all.high - of_all.low)
+    assert some.sum() < 7_000
+    for whole, part in zip(of_all, of_some, strict=True):
+        assert (part.rows, part.contacted, part.left_alone) == (whole.rows, whole.contacted, whole.left_alone)
+    figures = [(of_all[0].against["rule"], of_some[0].against["rule"])]
+    figures += [
+        (whole.metrics[name], part.metrics[name])
+        for whole, part in zip(of_all, of_some, strict=True)
+        for name in part.metrics
+    ]
+    for whole, part in figures:
+        assert whole.low < part.value < whole.high
+        assert 0.95 * (whole.high - whole.low) < part.high - part.low < 1.25 * (whole.high - whole.low)
+
+
+def test_of_those_never_selected_who_left_counts_once_and_who_stayed_for_others_who_did() -> None:
+    month, _ = campaign(2_000, left_alone_share=0.2, effect=0.6)
+    everybody, some = np.ones(len(month), dtype=bool), rows_to_look_at(month, 400)
+    for inside in (everybody, np.arange(len(month)) < 1_000):
+        of_all, of_some = (copies_of(month, rows, inside) for rows in (everybody, some))
+        np.testing.assert_array_equal(of_all[month.selected], of_some[month.selected])
+        assert set(of_all[~month.selected & inside]) == set(of_some[~month.selected & month.churned & inside]) == {1.0}
+        assert of_some.sum() == pytest.approx(of_all.sum(), rel=0.01)
+        assert not of_some[~inside].any()
 
 
 def test_a_rival_without_a_probability_is_no_rival() -> None:
