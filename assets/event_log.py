@@ -17,7 +17,7 @@ from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.event_log.polling_event_watcher import SqlPollingEventWatcher
 
 BUSY_SECONDS = 30  # writers queue for the file this long before one gives up
-ABOUT_CHECKS = (DagsterEventType.ASSET_CHECK_EVALUATION, DagsterEventType.STEP_OUTPUT)
+NO_MATERIALIZATION = (DagsterEventType.ASSET_CHECK_EVALUATION, DagsterEventType.STEP_OUTPUT)  # what a check stores
 LAST_ANSWER = "materializations that were asked for last"  # kept with the connection
 
 
@@ -64,7 +64,7 @@ class OpenSqliteEventLog(ConsolidatedSqliteEventLogStorage):
 
     def store_event(self, event: EventLogEntry) -> None:
         """An event, and what it says of assets and checks; Dagster's own takes up to three transactions."""
-        with self._in_one_transaction(keeps_answer=event.dagster_event_type in ABOUT_CHECKS):
+        with self._in_one_transaction(keeps_answer=event.dagster_event_type in NO_MATERIALIZATION):
             super().store_event(event)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
@@ -77,12 +77,14 @@ class OpenSqliteEventLog(ConsolidatedSqliteEventLogStorage):
 
         The last answer holds as long as this connection was used for checks only, and no other one has written.
         """
+        if self._storing.get() is not None:  # what is stored there may yet be undone
+            return super().fetch_materializations(*asked, **named)
         with self._in_one_transaction(keeps_answer=True) as connection:
-            question = asked, named, connection.exec_driver_sql("PRAGMA data_version").scalar()
+            question = repr((asked, named)), connection.exec_driver_sql("PRAGMA data_version").scalar()
             if connection.info.get(LAST_ANSWER, (None,))[0] != question:
                 connection.info[LAST_ANSWER] = question, super().fetch_materializations(*asked, **named)
             found: EventRecordsResult = connection.info[LAST_ANSWER][1]
-            return found
+            return found._replace(records=list(found.records))  # the caller's own
 
     def has_table(self, table_name: str) -> bool:
         """Whether there is such a table; one that was seen stays, and Dagster asks with each event."""

@@ -152,8 +152,8 @@ def _estimated(
 ) -> dict[str, Interval]:
     """Each round weighs the labelled rows anew, recalibrates, and lets chance say a few times who leaves.
 
-    A recalibration parts those few rows that it learns from better than others, and that of a round does so once more.
-    What the rounds add to the figures is therefore taken off them: the bootstrap's correction of a bias (Efron and
+    A recalibration ranks the rows that it learned from better than others, and that of a round does so once more. What
+    the rounds add to the figures is therefore taken off them: the bootstrap's correction of a bias (Efron and
     Tibshirani 1993, chapter 10).
     """
     random, value = np.random.default_rng(seed), month.payoffs.expected(month.probability)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipeline.economics import Columns, FloatArray
 from pipeline.encoding import Encoding
 from pipeline.feature_kinds import Field
-from pipeline.quick_scorer import QuickScorer, quick_scorer
+from pipeline.quick_scorer import MOST_LEAVES, QuickScorer, quick_scorer
 from pipeline.scoring import Calibration, RungName, calibration_from_dict, finite
 from pipeline.tree_nodes import LEAF, Nodes
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 ROWS_AT_ONCE = 512  # one place per row and tree is kept: few enough to stay in the cache
-MAX_DEPTH = 6  # bounds the time of an answer: a row takes this many steps in every tree at most
+MAX_DEPTH = MOST_LEAVES.bit_length() - 1  # which also bounds the time of an answer's reasons
 
 
 @dataclass(frozen=True)

@@ -104,9 +104,12 @@ class Run:
         return train[train["snapshot"] >= since].reset_index(drop=True) if since else train
 
     def learned_and_stood_for(self, name: str) -> pd.DataFrame:
-        """The same with those who stand for the called ones, as in the test; without time, nobody was called."""
-        learned = self.learned_by(name)
-        return learned if isinstance(self.dataset.calendar, SingleSnapshot) else with_stand_ins(learned, self.lake)
+        """The rows that a rung was fitted on, as the test has them: with those who stand for the called ones.
+
+        Without time nobody was called; and after a change few stand for too many to be proof of anything.
+        """
+        learned, is_alike = self.learned_by(name), isinstance(self.dataset.calendar, SingleSnapshot)
+        return learned if is_alike or self.split.is_shared else with_stand_ins(learned, self.lake)
 
     def offline_probability(self, name: RungName) -> FloatArray:
         """What the object that was fitted said of the test rows."""

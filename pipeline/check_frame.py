@@ -82,8 +82,12 @@ def _may_be_unknown(check: Check, table: Table, frame: pd.DataFrame) -> bool:
 
 def _may_be_outside(check: Check, table: Table, frame: pd.DataFrame) -> bool:
     column, values = table.column(check.columns[0]), frame[check.columns[0]].dropna()
-    below = column.minimum is not None and (values < column.minimum).any()
-    return bool(below or (column.maximum is not None and (values > column.maximum).any()))
+    if values.empty:
+        return False
+    least, most = values.min().item(), values.max().item()  # which Python compares exactly, where pandas rounds
+    return (column.minimum is not None and least < column.minimum) or (
+        column.maximum is not None and most > column.maximum
+    )
 
 
 def _may_repeat(_check: Check, table: Table, frame: pd.DataFrame) -> bool:

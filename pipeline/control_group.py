@@ -56,11 +56,15 @@ def representative(rows: pa.Table, lake: Lake, key: str) -> pa.Table:
 
 
 def with_stand_ins(rows: pd.DataFrame, lake: Lake) -> pd.DataFrame:
-    """The same of rows of many months without the called ones, such as a model learned from."""
+    """Rows of many months in which nobody was called, with those left alone by lot as often as they stand for.
+
+    They may be some of a month's: each stands for as many as in `representative`, of all who have a label.
+    """
     copies = np.ones(len(rows), dtype=np.int64)
     for key, places in rows.groupby("snapshot").indices.items():
         if (listed := _list_of(lake, str(key))) is not None:
-            times = _times(listed)
+            labelled = lake.read("labels", "customers", str(key), columns=["customer_id"])["customer_id"]
+            times = _times(listed.filter(pc.is_in(listed["customer_id"], value_set=labelled.combine_chunks())))
             copies[places] = [times.get(name, 1) for name in rows["customer_id"].iloc[places]]
     return rows.iloc[np.repeat(np.arange(len(rows)), copies)].reset_index(drop=True)
 

@@ -59,7 +59,7 @@ class Encoding:
             encoded[:, i] = np.asarray(columns[field.name], dtype=np.float64)
         each = np.arange(rows)
         for field, places in zip(self.categories, self._places, strict=True):
-            values, codes = _coded(columns, field.name)
+            values, codes = _values_of(columns, field.name, rows)
             place = np.fromiter(map(places.get, values, repeat(width)), dtype=np.int64, count=len(values))
             encoded[each, place[codes]] = 1.0
         return encoded[:, :width]
@@ -74,11 +74,11 @@ class Encoding:
         )
 
 
-def _coded(columns: Columns, name: str) -> tuple[list[Any], NDArray[np.int64] | slice]:
+def _values_of(columns: Columns, name: str, rows: int) -> tuple[list[Any], NDArray[np.int64]]:
     """Values, and which of them each row has."""
     if isinstance(columns, CodedColumns):
         return columns.codes(name)
-    return plain_values(columns[name]), slice(None)
+    return plain_values(columns[name]), np.arange(rows)
 
 
 def plain_values(column: Any) -> list[Any]:

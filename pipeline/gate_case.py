@@ -50,8 +50,8 @@ class Case:
     """One candidate before the gate. What cannot be read or scored raises, and so fails every check that needs it.
 
     Args:
-        train: the rows that the candidate was fitted on, or some of which it was; whoever was left alone by lot as
-            often as they stand for.
+        train: the rows that the candidate was fitted on, or some of which it was; but for after a change, whoever was
+            left alone by lot as often as they stand for.
         test: later rows that nothing was fitted on.
         root: the folder of the dataset's releases and of their pointer.
         expected_generation: generation of the pointer when the comparison began.

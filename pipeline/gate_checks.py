@@ -123,13 +123,12 @@ def no_overfitting(case: Case, rules: GateRules) -> Finding:
     """What the candidate learned on its training rows holds on later ones; after a change, on others of that month.
 
     Months differ in how well anybody can tell who leaves. Where both sides have the newest month, it alone is compared,
-    and each customer counts once: of half a month, a few stand for too many to be proof of anything.
+    and each customer counts once.
     """
     learned, asked, where = case.train, np.ones(len(case.rows), dtype=bool), ""
     if case.is_after_a_change:
         learned = learned[learned["snapshot"].isin(set(case.test["snapshot"]))]
-        learned, asked = learned[once(learned)], once(case.rows)
-        where = f" of {case.test['snapshot'].max()}"
+        asked, where = once(case.rows), f" of {case.test['snapshot'].max()}"
     train = every(learned, rules.train_rows)
     before = skill(train["churned"].to_numpy(dtype=np.float64), scored(case.release, train))
     after = skill(case.holdout.churned[asked], case.probability[asked])

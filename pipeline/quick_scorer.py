@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.economics import FloatArray
 from pipeline.tree_nodes import LEAF, Nodes
 
-ROWS_AT_ONCE = 256  # few enough to stay in the cache
+ROWS_AT_ONCE = 256  # measured: 64 to 256 are alike, 1,000 are slower
 MOST_LEAVES = 64  # of a tree: one bit for each
 
 
@@ -56,18 +56,20 @@ class QuickScorer:
 
 
 def quick_scorer(nodes: Nodes, width: int) -> QuickScorer:
-    """For rows of `width` columns. A ValueError where a tree has more leaves than there are bits."""
-    leaves, first, tree = _leaves(nodes)
+    """For rows of `width` columns; a ValueError where there is none, or a tree has more leaves than there are bits."""
+    leaves, before, tree = _leaves(nodes)
     most = int(leaves[: nodes.trees].max())
+    if width == 0:
+        raise ValueError("trees over no column")
     if most > MOST_LEAVES:
         raise ValueError(f"a tree of {most} leaves, where {MOST_LEAVES} is the most")
     splits, ends = np.flatnonzero(nodes.column != LEAF), np.flatnonzero(nodes.column == LEAF)
     left, places = nodes.child[splits], max(most - 1, 1)
-    place = tree[splits] * places + first[left + 1] - 1  # every split parts two neighbours among the leaves
-    of_left, before = (each[left].astype(np.uint64) for each in (leaves, first))
-    bits = ((np.uint64(1) << of_left) - np.uint64(1)) << before
+    place = tree[splits] * places + before[left + 1] - 1  # every split parts two neighbours among the leaves
+    of_left, passed = (each[left].astype(np.uint64) for each in (leaves, before))
+    bits = ((np.uint64(1) << of_left) - np.uint64(1)) << passed
     values = np.zeros((nodes.trees, most))
-    values[tree[ends], first[ends]] = nodes.value[ends]
+    values[tree[ends], before[ends]] = nodes.value[ends]
     columns = nodes.column[splits] + width * nodes.missing_left[splits]
     size = nodes.trees * places
     return QuickScorer(

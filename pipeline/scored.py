@@ -107,7 +107,7 @@ def _coded(column: pa.ChunkedArray) -> tuple[list[Any], NDArray[np.int64]]:
     whole = column.combine_chunks()
     codes = whole if pa.types.is_dictionary(column.type) else whole.dictionary_encode()
     values = [*codes.dictionary.to_pylist(), None]
-    return values, codes.indices.fill_null(len(values) - 1).to_numpy().astype(np.int64)
+    return values, codes.indices.cast(pa.int64()).fill_null(len(values) - 1).to_numpy()
 
 
 def evenly(rows: pa.Table, most: int) -> pa.Table:

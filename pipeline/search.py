@@ -5,12 +5,10 @@ to the last bit on a machine with more or fewer cores; and where others work too
 each other (measured: 20 times as slow with two as with one). The candidates of a search share the cores instead.
 """
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -116,16 +114,12 @@ def dealt(rows: pd.DataFrame, folds: int, seed: int | str) -> NDArray[np.int64]:
 
 def one_core() -> AbstractContextManager[Any]:
     """While it lasts, this thread's sums are made on one core."""
-    limits: AbstractContextManager[Any] = _thread_pools(len(sys.modules)).limit(limits=1)
+    from threadpoolctl import (
+        get_cached_controller,
+    )  # looks at the libraries anew, which takes 4 ms, where there are new
+
+    limits: AbstractContextManager[Any] = get_cached_controller().limit(limits=1)
     return limits
-
-
-@lru_cache(maxsize=1)
-def _thread_pools(_modules: int) -> Any:
-    """Of the native libraries; looked for again, which takes milliseconds, only when modules were imported since."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
 
 
 def in_parallel(work: Callable[[T], R], over: Sequence[T], threads: int) -> list[R]:

@@ -1,5 +1,6 @@
 """Raw tables as a dataset declares them: columns, keys, ranges, and when a row became known."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,6 +45,13 @@ class Column:
                 expected="a minimum or maximum of a number only",
                 found=f"one of kind {self.kind!r}",
                 remedy="Leave it out, or correct the kind.",
+            )
+        if any(math.isnan(limit) for limit in (self.minimum, self.maximum) if limit is not None):
+            raise DeclarationError(
+                f"column {self.name!r}",
+                expected="a minimum and a maximum that are numbers",
+                found=f"minimum={self.minimum}, maximum={self.maximum}",
+                remedy="Leave out what there is not.",
             )
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise DeclarationError(

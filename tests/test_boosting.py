@@ -96,6 +96,8 @@ def test_all_splits_at_once_say_what_a_walk_down_the_trees_says(
 
 def test_a_tree_of_more_leaves_than_bits_is_refused() -> None:
     assert quick_scorer(grown(1, splits=63, seed=1), 3).scores(np.zeros((1, 3))).shape == (1,)
+    with pytest.raises(ValueError, match="trees over no column"):
+        quick_scorer(grown(1, splits=0, seed=1), 0)
     with pytest.raises(ValueError, match="a tree of 65 leaves, where 64 is the most"):
         quick_scorer(grown(1, splits=64, seed=1), 3)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from upath import UPath
 
@@ -25,6 +26,7 @@ def lake(tmp_path: Path) -> Lake:
         "holdout": [True, True, False, False, False, False],
     }
     lake.write(pa.table(listed), "scores", "customers", KEY)
+    lake.write(ROWS, "labels", "customers", KEY)
     return lake
 
 
@@ -43,6 +45,10 @@ def test_of_what_was_learned_from_who_was_left_alone_stands_for_the_called_ones_
     found = with_stand_ins(learned, lake)
     assert found[found["snapshot"] == "2024-05"]["customer_id"].tolist() == ["e", "a", "f", "new"]  # nobody was listed
     assert found[found["snapshot"] == KEY]["customer_id"].tolist() == ["e", "e", "a", "f", "f", "new"]
+    lake.write(ROWS.filter(pc.not_equal(ROWS["customer_id"], "d")), "labels", "customers", KEY)
+    fewer = with_stand_ins(learned[learned["snapshot"] == KEY], lake)
+    assert sorted(fewer["customer_id"]) in (["a", "e", "e", "f", "new"], ["a", "e", "f", "f", "new"])  # for c only
+    lake.write(ROWS, "labels", "customers", KEY)
     half = with_stand_ins(learned.iloc[[4, 5]], lake)
     assert half["customer_id"].tolist() == ["e", "e", "a"]  # of half a month, as often as of the whole
 

@@ -377,3 +377,8 @@ def test_a_range_that_holds_no_value_is_refused() -> None:
 def test_a_column_of_text_has_no_least_value() -> None:
     with pytest.raises(DeclarationError, match="a minimum or maximum of a number only; found one of kind 'string'"):
         Column("price", "string", minimum=0)
+
+
+def test_a_limit_that_is_no_number_is_refused() -> None:
+    with pytest.raises(DeclarationError, match="minimum=nan, maximum=1"):
+        Column("price", "number", minimum=float("nan"), maximum=1)

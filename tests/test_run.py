@@ -1,5 +1,6 @@
 """What `churn run` does before and after a job: which months are missing, what is told, what is left behind."""
 
+import contextlib
 import os
 import sqlite3
 import tomllib
@@ -164,6 +165,13 @@ def test_a_materialization_is_seen_at_once_wherever_it_was_stored_and_gone_when_
             stored(instance, by)
             assert seen() == seen() == [by]
         ours.report_runless_asset_event(dg.AssetCheckEvaluation(asset_key=asset, check_name="is fine", passed=True))
+        assert seen() == ["us again"]
+        log = ours.event_log_storage
+        assert isinstance(log, OpenSqliteEventLog)
+        with contextlib.suppress(KeyError), log._in_one_transaction():
+            stored(ours, "nobody")
+            assert seen() == ["nobody"]
+            raise KeyError  # so that it never was
         assert seen() == ["us again"]
         ours.wipe_assets([asset])
         assert seen() == []

@@ -291,6 +291,16 @@ def test_where_nobody_reads_a_page_no_expectation_is_run_that_no_row_can_break(
     assert run == asked
 
 
+def test_a_limit_is_compared_exactly_beside_a_missing_value(lake: Lake) -> None:
+    largest = 2.0**53  # from which on a float has no place for each whole number
+    counted = Column("meter", "integer", maximum=largest, nullable=True)
+    table = replace(READINGS, key=("customer_id",), columns=(counted, *READINGS.columns[1:]))
+    rows = [GOOD | {"meter": str(2**53 + 1)}, GOOD | {"meter": "", "customer_id": "b"}]
+    deliver(lake, rows)
+    found = [validate(company(table), "readings", [FEBRUARY], lake, with_page=page)[0] for page in (True, False)]
+    assert [month.rows_quarantined for month in found] == [1, 1]
+
+
 def test_a_raw_month_that_is_not_there_is_named(lake: Lake) -> None:
     with pytest.raises(SourceError, match="raw table 'readings', month 2024-02: expected a file"):
         validate(company(), "readings", [FEBRUARY], lake)
