@@ -28,11 +28,12 @@ from pipeline.labels import matured
 from pipeline.lake import Lake, canonical_json, lake_of, write_atomically, write_json
 from pipeline.manifest import Origin
 from pipeline.model_card import model_card
+from pipeline.model_file import MODEL_FILE, model_bytes, scorer_from_bytes
 from pipeline.pointer import Pointer, current_release, generation_of, read_pointer
 from pipeline.policy import Policy, policy_of
 from pipeline.reference import reference_of
 from pipeline.release import Contents, Release, golden_rows, releases_root, write_release
-from pipeline.scoring import MODEL_FILE, RUNGS, RuleScorer, RungName, Scorer, model_bytes, scorer_from_bytes
+from pipeline.scoring import RUNGS, RuleScorer, RungName, Scorer
 from pipeline.serving_order import read_order
 from pipeline.settings import Settings
 from pipeline.splits import Split, as_frame, split_of

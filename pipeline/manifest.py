@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.errors import ReleaseError
 from pipeline.lake import canonical_json
-from pipeline.scoring import MODEL_FILE
+from pipeline.model_file import MODEL_FILE
 
 MANIFEST_FILE = "manifest.json"
 CONTENT_FILES = (MODEL_FILE, "rule.json", "fields.json", "policy.json", "reference.json")  # what answers depend on

@@ -19,10 +19,11 @@ from pipeline.errors import ReleaseError
 from pipeline.feature_kinds import Field
 from pipeline.lake import canonical_json
 from pipeline.manifest import MANIFEST_FILE, Manifest, Origin, manifest_of
+from pipeline.model_file import MODEL_FILE, model_bytes, scorer_from_bytes
 from pipeline.policy import Policy, policy_from_dict
 from pipeline.release_files import damaged, read_file, read_files, write_files
 from pipeline.rule import RuleTable, rule_table_from_dict
-from pipeline.scoring import MODEL_FILE, RuleScorer, Scorer, columns_of, model_bytes, scorer_from_bytes
+from pipeline.scoring import RuleScorer, Scorer, columns_of
 
 GOLDEN_TOLERANCE = 1e-9  # what two orders of the same sum may differ by, and no model
 

@@ -3,7 +3,7 @@
 It is the number to beat, and it answers when no model may. It is kept as a small JSON table.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +74,7 @@ class RuleTable:
         return {"conditions": conditions, "sums": list(self.sums), "rates": list(self.rates)}
 
 
-def rule_table_from_dict(stored: dict[str, Any]) -> RuleTable:
+def rule_table_from_dict(stored: Mapping[str, Any]) -> RuleTable:
     """The inverse of `RuleTable.as_dict`."""
     conditions = tuple(
         Points(Where(c["field"], c["op"], _tuple_if_list(c["value"])), c["points"]) for c in stored["conditions"]

@@ -1,9 +1,8 @@
-"""What every rung can do once it is fitted, and how a release brings it back from bytes that hold no code.
+"""What every rung can do once it is fitted, and the rule as one.
 
 Numpy only: the service imports this, and neither pandas nor scikit-learn.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -12,14 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.economics import Columns, FloatArray
-from pipeline.errors import ReleaseError
 from pipeline.feature_kinds import Field
-from pipeline.lake import canonical_json
-from pipeline.rule import RuleTable, meets, rule_table_from_dict
+from pipeline.rule import RuleTable, meets
 
 RungName = Literal["rule", "logistic", "boosting"]
 RUNGS: tuple[RungName, ...] = ("rule", "logistic", "boosting")  # from the simplest to the most complex
-MODEL_FILE = "model.json"
 
 
 class Scorer(Protocol):
@@ -95,36 +91,6 @@ class RuleScorer:
         return float((high - low) / reach) if reach else 0.0
 
 
-def model_bytes(scorer: Scorer) -> bytes:
-    """The one file a rung is stored as; the same rung always gives the same bytes."""
-    return canonical_json(scorer.as_dict())
-
-
-def scorer_from_bytes(content: bytes, fields: Sequence[Field]) -> Scorer:
-    """The inverse of `model_bytes`. `fields` are those that models see.
-
-    Raises:
-        ReleaseError: the bytes are not a rung over these fields.
-    """
-    from pipeline.boosting import trees_from_dict
-    from pipeline.scorecard import scorecard_from_dict
-
-    try:
-        stored = json.loads(content, parse_constant=_refuse_constant)
-        if stored["rung"] == "rule":
-            return RuleScorer(_checked(rule_table_from_dict(stored)), tuple(fields))
-        if stored["rung"] == "logistic":
-            return scorecard_from_dict(stored, tuple(fields))
-        return {"boosting": trees_from_dict}[stored["rung"]](stored, tuple(fields))
-    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise ReleaseError(
-            MODEL_FILE,
-            expected="a rule, a scorecard or a list of trees over the release's fields",
-            found=f"{type(error).__name__}: {str(error)[:200]}",
-            remedy="Do not repair it by hand: roll back, or train again.",
-        ) from error
-
-
 def calibration_from_dict(stored: Mapping[str, float]) -> Calibration:
     """The calibration of a stored rung; a ValueError where it would not be one."""
     slope, intercept = finite([stored["slope"], stored["intercept"]], "the calibration")
@@ -165,14 +131,3 @@ def columns_of(rows: Sequence[Mapping[str, Any]], fields: Sequence[Field]) -> di
 
 def _number(value: Any) -> float:
     return np.nan if value is None else float(value)
-
-
-def _checked(table: RuleTable) -> RuleTable:
-    rates, sums = finite(table.rates, "the rates"), finite(table.sums, "the sums of points")
-    if len(rates) == 0 or len(rates) != len(sums) or rates.min() < 0 or rates.max() > 1 or (np.diff(sums) <= 0).any():
-        raise ValueError("a rule needs one rate between 0 and 1 for each sum of points, and the sums rising")
-    return table
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} where a number belongs")

@@ -20,7 +20,7 @@ from upath import UPath
 
 from pipeline.bootstrap import Interval
 from pipeline.lake import write_json
-from pipeline.scoring import MODEL_FILE
+from pipeline.model_file import MODEL_FILE
 from pipeline.training import TRUSTED_TYPES
 
 QUIET = {

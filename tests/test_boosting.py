@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from pipeline.boosting import Trees, boosting_estimator, trees_of
 from pipeline.errors import ReleaseError
 from pipeline.feature_kinds import Field
+from pipeline.model_file import model_bytes, scorer_from_bytes
 from pipeline.quick_scorer import quick_scorer
-from pipeline.scoring import Calibration, log_odds, model_bytes, scorer_from_bytes
+from pipeline.scoring import Calibration, log_odds
 from pipeline.training import FittedRung, fit_rung
 from pipeline.tree_nodes import LEAF, Nodes
 from tests.made_up_customers import ANY_ROWS, DATASET, NAMES, QUICK, customers, frame_of, made_up_split

@@ -24,10 +24,11 @@ from pipeline.gate_case import Case
 from pipeline.gate_checks import CHECKS, no_overfitting
 from pipeline.gate_rules import GateRules
 from pipeline.lake import canonical_json
+from pipeline.model_file import model_bytes
 from pipeline.pointer import promote, read_pointer
 from pipeline.rule import Points, Rule
 from pipeline.scorecard import Curve
-from pipeline.scoring import Scorer, model_bytes
+from pipeline.scoring import Scorer
 from pipeline.splits import Split
 from pipeline.tables import Where
 from tests import gate_world as world

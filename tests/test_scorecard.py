@@ -10,8 +10,9 @@ from hypothesis import given, settings
 
 from pipeline.errors import ReleaseError
 from pipeline.feature_kinds import Field
+from pipeline.model_file import model_bytes, scorer_from_bytes
 from pipeline.scorecard import Curve, Scorecard
-from pipeline.scoring import Calibration, log_odds, model_bytes, scorer_from_bytes
+from pipeline.scoring import Calibration, log_odds
 from pipeline.training import FittedRung, fit_rung
 from tests.made_up_customers import ANY_ROWS, DATASET, NAMES, QUICK, customers, frame_of, made_up_split
 

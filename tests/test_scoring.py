@@ -5,8 +5,9 @@ import pytest
 
 from pipeline.errors import ReleaseError
 from pipeline.feature_kinds import Field
+from pipeline.model_file import model_bytes, scorer_from_bytes
 from pipeline.rule import Points, Rule, RuleTable
-from pipeline.scoring import RuleScorer, columns_of, log_odds, model_bytes, scorer_from_bytes, sigmoid
+from pipeline.scoring import RuleScorer, columns_of, log_odds, sigmoid
 from pipeline.tables import Where
 
 FIELDS = (

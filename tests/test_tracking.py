@@ -11,7 +11,7 @@ import pytest
 
 from pipeline import tracking
 from pipeline.bootstrap import Interval
-from pipeline.scoring import MODEL_FILE
+from pipeline.model_file import MODEL_FILE
 from pipeline.tracking import Fit, Ledger
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own warnings are none of ours

@@ -21,8 +21,9 @@ from pipeline.datasets.registry import load_dataset
 from pipeline.declaration import Dataset
 from pipeline.feature_kinds import Attribute
 from pipeline.label_kinds import ColumnLabel
+from pipeline.model_file import model_bytes, scorer_from_bytes
 from pipeline.rule import fitted_rule
-from pipeline.scoring import RuleScorer, RungName, log_odds, model_bytes, scorer_from_bytes, sigmoid
+from pipeline.scoring import RuleScorer, RungName, log_odds, sigmoid
 from pipeline.settings import Settings
 from pipeline.splits import Split
 from pipeline.training import (
