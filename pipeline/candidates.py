@@ -109,8 +109,8 @@ class Run:
 
         Without time nobody was called; and after a change few stand for too many to be proof of anything.
         """
-        learned, is_alike = self.learned_by(name), isinstance(self.dataset.calendar, SingleSnapshot)
-        return learned if is_alike or self.split.is_shared else with_stand_ins(learned, self.lake)
+        learned, has_months = self.learned_by(name), not isinstance(self.dataset.calendar, SingleSnapshot)
+        return with_stand_ins(learned, self.lake) if has_months and not self.split.is_shared else learned
 
     def offline_probability(self, name: RungName) -> FloatArray:
         """What the object that was fitted said of the test rows."""
