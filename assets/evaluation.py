@@ -99,7 +99,14 @@ def _promotion_decision(work: Work) -> dg.AssetsDefinition:
         owners=TEAM_ML,
         kinds={"python"},
         code_version=code_version(
-            "gate", "gate_case", "gate_checks", "gate_rules", "gate_behaviour", "gate_figures", "paired"
+            "gate",
+            "gate_case",
+            "gate_checks",
+            "gate_rules",
+            "gate_behaviour",
+            "gate_figures",
+            "paired",
+            "control_group",
         ),
     )
     def promotion_decision(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]

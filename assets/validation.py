@@ -37,7 +37,7 @@ def _trusted(work: Work, table: Table) -> dg.AssetsDefinition:
         owners=TEAM_DATA,
         kinds={"parquet", "greatexpectations"},
         code_version=code_version(
-            "validation", "contract", "expectations", "outcome", "casting", "quarantine", declared=table
+            "validation", "contract", "check_frame", "expectations", "outcome", "casting", "quarantine", declared=table
         ),
     )
     def trusted(context: dg.AssetExecutionContext) -> Iterator[Result]:
