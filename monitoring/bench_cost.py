@@ -5,7 +5,7 @@ Belongs here: the measurement. The company that it is measured on, and the goals
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from pipeline.settings import Settings
 
 GOAL = 0.10
 FEATURES = "features"
+OF_DATA = ("sketch", "health", "drift", "skew")  # the looks that need neither a model nor labels
 
 
 def monitoring_cost(dataset: Dataset, settings: Settings, key: str, *, rounds: int) -> dict[str, Any]:
@@ -31,21 +32,26 @@ def monitoring_cost(dataset: Dataset, settings: Settings, key: str, *, rounds: i
     """
     _round(dataset, settings, key)
     found = [_round(dataset, settings, key) for _ in range(rounds)]
-    share = statistics.median((sum(each.values()) - each[FEATURES]) / each[FEATURES] for each in found)
+    parts = [name for name in found[0] if name != FEATURES]
     month = WatchedMonth(dataset, settings, key)
     return {
         "customers": month.sketch.rows,
         "rung": month.release.manifest.rung if month.release else "",
         "seconds": {name: statistics.median(each[name] for each in found) for name in found[0]},
         "goals": [
-            {
-                "name": "processor time of a month's monitoring, every look, as a share of building its features, "
-                "at most",
-                "goal": GOAL,
-                "measured": round(share, 4),
-                "met": bool(share <= GOAL),
-            }
+            _goal("every look", parts, found),
+            _goal("of it the looks at tables, features and callers", OF_DATA, found),
         ],
+    }
+
+
+def _goal(what: str, parts: Sequence[str], rounds: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    share = statistics.median(sum(each[name] for name in parts) / each[FEATURES] for each in rounds)
+    return {
+        "name": f"processor time of a month's monitoring, {what}, as a share of building its features, at most",
+        "goal": GOAL,
+        "measured": round(share, 4),
+        "met": bool(share <= GOAL),
     }
 
 

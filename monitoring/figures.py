@@ -8,6 +8,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from upath import UPath
+
 from pipeline.bootstrap import Interval
 from pipeline.lake import Lake, write_json
 
@@ -28,12 +30,12 @@ Kind = Literal[
 
 def write_figures(lake: Lake, kind: Kind, key: str, value: Any) -> None:
     """Write the figures of a month, in place of earlier ones."""
-    write_json(lake.root / "monitoring" / kind / f"{key}.json", value)
+    write_json(_path(lake, kind, key), value)
 
 
 def read_figures(lake: Lake, kind: Kind, key: str) -> Any:
     """The figures of a month; None where there are none."""
-    path = lake.root / "monitoring" / kind / f"{key}.json"
+    path = _path(lake, kind, key)
     return json.loads(path.read_bytes()) if path.exists() else None
 
 
@@ -41,6 +43,10 @@ def keys_of(lake: Lake, kind: Kind) -> list[str]:
     """The months that have such figures, oldest first."""
     folder = lake.root / "monitoring" / kind
     return sorted(path.stem for path in folder.iterdir() if path.suffix == ".json") if folder.exists() else []
+
+
+def _path(lake: Lake, kind: Kind, key: str) -> UPath:
+    return lake.root.joinpath("monitoring", kind, f"{key}.json")
 
 
 def intervals_as_dict(intervals: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:

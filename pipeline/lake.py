@@ -28,7 +28,7 @@ class Lake:
 
     def path(self, layer: Layer, table: str, key: str) -> UPath:
         """Where a table of a month lies."""
-        return self.root / layer / table / f"{key}.parquet"
+        return self.root.joinpath(layer, table, f"{key}.parquet")
 
     def write(self, rows: "pa.Table", layer: Layer, table: str, key: str) -> UPath:
         """Write a table of a month; readers see the old one until the new one is whole."""

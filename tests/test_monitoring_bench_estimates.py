@@ -61,6 +61,8 @@ def test_the_cost_is_that_of_every_look_over_that_of_features(tmp_path: Path) ->
     assert set(seconds) == {"features", "sketch", *LOOKS, "decision"}
     share = (sum(seconds.values()) - seconds["features"]) / seconds["features"]
     assert found["goals"][0]["measured"] == pytest.approx(share, abs=1e-4)
+    of_data = sum(seconds[name] for name in ("sketch", "health", "drift", "skew")) / seconds["features"]
+    assert found["goals"][1]["measured"] == pytest.approx(of_data, abs=1e-4)
 
 
 def test_the_company_that_the_cost_is_measured_on_has_results_of_two_releases(tmp_path: Path) -> None:
