@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from monitoring.estimated import Labelled, Unlabelled, expected_auc, pape
+from monitoring.estimated import Labelled, Unlabelled, pape
+from monitoring.expected import expected_auc
 from monitoring.recalibration import expit
 from pipeline.economics import FloatArray, Payoffs, contacts
 
