@@ -64,8 +64,10 @@ class OpenSqliteEventLog(ConsolidatedSqliteEventLogStorage):
 
     def store_event(self, event: EventLogEntry) -> None:
         """An event, and what it says of assets and checks; Dagster's own takes up to three transactions."""
-        with self._in_one_transaction(keeps_answer=event.dagster_event_type in NO_MATERIALIZATION):
+        with self._in_one_transaction(keeps_answer=True) as connection:
             super().store_event(event)
+            if event.dagster_event_type not in NO_MATERIALIZATION:
+                connection.info.pop(LAST_ANSWER, None)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """All of them or none; Dagster stores them one by one then."""

@@ -22,7 +22,7 @@ OF_DATA = ("sketch", "health", "drift", "skew")  # the looks that need neither a
 
 
 def monitoring_cost(dataset: Dataset, settings: Settings, key: str, *, rounds: int) -> dict[str, Any]:
-    """Seconds of processor time of each part, the median of `rounds` after one that warms up; and the goal.
+    """Seconds of processor time of each part, the median of `rounds` after one that warms up; and the goals.
 
     The monitoring is all that a month has: the sketch of its features, every look, and the decision. Left out are what
     is made once for each release, its reference and the curve of its age, and everything that Dagster adds.

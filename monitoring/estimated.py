@@ -136,14 +136,12 @@ def _estimated(
     """
     random, value = np.random.default_rng(seed), month.payoffs.expected(month.probability)
     chosen = contacts(value, month.budget)
-    groups, bins = (
-        grouped(month.probability, month.payoffs, chosen),
-        binned(labelled.probability, labelled.churned, weights, labelled.copies),
-    )
+    least, groups = value[chosen].min(initial=np.inf), grouped(month.probability, month.payoffs, chosen)
+    bins = binned(labelled.probability, labelled.churned, weights, labelled.copies)
 
     def figures(correction: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         expected, noise = expected_metrics(groups, corrected(bins, correction, groups.score))
-        beyond, doubt = _beyond(labelled, weights, value[chosen].min(initial=np.inf), bins, correction)
+        beyond, doubt = _beyond(labelled, weights, least, bins, correction)
         expected[:, PROFIT] += chosen.sum() * beyond
         return expected, noise, chosen.sum() * doubt
 

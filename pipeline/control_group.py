@@ -6,6 +6,8 @@ alone. Where sums over all customers count, as in a campaign's profit, each who 
 as were chosen for one left alone (Horvitz and Thompson 1952; Hajek's form, by month).
 """
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -56,25 +58,16 @@ def representative(rows: pa.Table, lake: Lake, key: str) -> pa.Table:
 
 
 def with_stand_ins(rows: pd.DataFrame, lake: Lake) -> pd.DataFrame:
-    """Rows of many months in which nobody was called, with those left alone by lot as often as they stand for.
+    """Labelled rows of many months without the called ones, each as often as `representative` has them.
 
-    They may be some of a month's: each stands for as many as in `representative`, of all who have a label.
+    They may be some of a month's: each stands for as many as among all who have a label.
     """
     copies = np.ones(len(rows), dtype=np.int64)
     for key, places in rows.groupby("snapshot").indices.items():
-        if (listed := _list_of(lake, str(key))) is not None:
-            labelled = lake.read("labels", "customers", str(key), columns=["customer_id"])["customer_id"]
-            times = _times(listed.filter(pc.is_in(listed["customer_id"], value_set=labelled.combine_chunks())))
-            copies[places] = [times.get(name, 1) for name in rows["customer_id"].iloc[places]]
+        labelled = lake.read("labels", "customers", str(key), columns=["customer_id"])
+        times = Counter(representative(labelled, lake, str(key))["customer_id"].to_pylist())
+        copies[places] = [times.get(name, 1) for name in rows["customer_id"].iloc[places]]
     return rows.iloc[np.repeat(np.arange(len(rows)), copies)].reset_index(drop=True)
-
-
-def _times(listed: pa.Table) -> dict[str, int]:
-    """How often each customer of a list who was left alone by lot stands there."""
-    names = np.array(listed["customer_id"].to_pylist(), dtype=object)
-    called, held_out = (listed[name].to_numpy() for name in ("contact", "holdout"))
-    times = np.bincount(representative_places(names, called | held_out, called), minlength=len(names))
-    return dict(zip(names[held_out].tolist(), times[held_out].tolist(), strict=True))
 
 
 def _list_of(lake: Lake, key: str) -> pa.Table | None:

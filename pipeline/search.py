@@ -114,10 +114,9 @@ def dealt(rows: pd.DataFrame, folds: int, seed: int | str) -> NDArray[np.int64]:
 
 def one_core() -> AbstractContextManager[Any]:
     """While it lasts, this thread's sums are made on one core."""
-    from threadpoolctl import (
-        get_cached_controller,
-    )  # looks at the libraries anew, which takes 4 ms, where there are new
+    from threadpoolctl import get_cached_controller
 
+    # cached, because to look for the native libraries takes 4 ms; it does so again where modules were imported since
     limits: AbstractContextManager[Any] = get_cached_controller().limit(limits=1)
     return limits
 

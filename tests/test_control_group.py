@@ -26,7 +26,8 @@ def lake(tmp_path: Path) -> Lake:
         "holdout": [True, True, False, False, False, False],
     }
     lake.write(pa.table(listed), "scores", "customers", KEY)
-    lake.write(ROWS, "labels", "customers", KEY)
+    for key in ("2024-05", KEY):
+        lake.write(ROWS, "labels", "customers", key)
     return lake
 
 
