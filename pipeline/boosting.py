@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipeline.economics import Columns, FloatArray
 from pipeline.encoding import Encoding
 from pipeline.feature_kinds import Field
-from pipeline.quick_scorer import MOST_LEAVES, QuickScorer, quick_scorer
+from pipeline.quick_scorer import QuickScorer, quick_scorer
 from pipeline.scoring import Calibration, RungName, calibration_from_dict, finite
 from pipeline.tree_nodes import LEAF, Nodes
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 ROWS_AT_ONCE = 512  # one place per row and tree is kept: few enough to stay in the cache
-MAX_DEPTH = MOST_LEAVES.bit_length() - 1  # which also bounds the time of an answer's reasons
+MAX_DEPTH = 6  # bounds the time of an answer: a row takes this many steps in every tree at most
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,13 @@ class Trees:
 
     def probability(self, columns: Columns, rows: int) -> FloatArray:
         """Churn probability of each customer, shape (rows,)."""
-        return self.calibration.probability(self.baseline + self.quick.scores(self.encoding.matrix(columns, rows)))
+        encoded, score = self.encoding.matrix(columns, rows), np.full(rows, self.baseline)
+        if self._quick is not None:
+            return self.calibration.probability(score + self._quick.scores(encoded))
+        for part in _parts(rows):
+            *_, leaves = self.nodes.walk(encoded[part])
+            score[part] += self.nodes.value.take(leaves).sum(axis=1)
+        return self.calibration.probability(score)
 
     def reasons(self, columns: Columns, rows: int) -> FloatArray:
         """Contribution of each field in calibrated log-odds against the average customer, shape (rows, fields).
@@ -81,8 +87,7 @@ class Trees:
         return Encoding(self.fields)
 
     @cached_property
-    def quick(self) -> QuickScorer:
-        """The trees as they answer; a ValueError where one has too many leaves."""
+    def _quick(self) -> QuickScorer | None:
         return quick_scorer(self.nodes, len(self.encoding.columns))
 
     @cached_property
@@ -108,9 +113,7 @@ def trees_from_dict(stored: Mapping[str, Any], fields: tuple[Field, ...]) -> Tre
         value=finite(read["value"], "the values"),
     )
     baseline = float(finite([stored["baseline"]], "the baseline")[0])
-    found = Trees(fields, baseline, nodes, calibration_from_dict(stored["calibration"]))
-    _ = found.quick  # refuses here what could not answer later
-    return found
+    return Trees(fields, baseline, nodes, calibration_from_dict(stored["calibration"]))
 
 
 def boosting_estimator(
